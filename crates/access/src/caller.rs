@@ -199,12 +199,19 @@ impl Caller {
         }
     }
 
-    /// Decides about a list of requests. A discovery system sees requests of a patron whom it names.
+    /// Decides about reading requests with or without the name of a patron. A discovery system sees the requests of a patron
+    /// whom it names. A caller that sees no patron names none either: an answer would say whose request it is.
     ///
     /// # Errors
     ///
-    /// Fails if the caller must name a patron and doesn't.
+    /// Fails if the caller must name a patron and doesn't, or may not and does.
     pub fn may_list(&self, names_patron: bool) -> Result<(), Denial> {
+        if matches!(self.role, Role::ReadOnly | Role::Monitoring) && names_patron {
+            return Err(Denial {
+                code: "PATRON_NOT_SHOWN",
+                detail: format!("A key with the role {} sees no patrons, so it can't search for one.", self.role),
+            });
+        }
         if self.role == Role::Discovery && !names_patron {
             return Err(Denial {
                 code: "PATRON_NOT_NAMED",
@@ -284,6 +291,7 @@ mod tests {
         assert_eq!(discovery.at_request(Permission::Cancel, LENDER), Verdict::Hidden);
         assert!(matches!(discovery.at_request(Permission::End, BORROWER), Verdict::Denied(_)));
         assert!(discovery.may_list(false).is_err() && discovery.may_list(true).is_ok());
+        assert!(caller(Role::ReadOnly).may_list(true).is_err() && caller(Role::ReadOnly).may_list(false).is_ok());
     }
 
     #[test]

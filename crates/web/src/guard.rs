@@ -175,14 +175,19 @@ impl Access {
         self.caller.patron_data(sides, false, false)
     }
 
-    /// Returns the requests that the caller may list; `None` for all.
-    pub(crate) async fn listed_requests(&self, state: &WebState) -> Result<Option<OfAgencies>, Problem> {
+    /// Returns the requests that the caller may list; `None` for all. A list of the requests of a patron whom the caller
+    /// names has only those of its own patrons: otherwise it would say who the patron of another library is.
+    pub(crate) async fn listed_requests(
+        &self,
+        state: &WebState,
+        names_patron: bool,
+    ) -> Result<Option<OfAgencies>, Problem> {
         if self.caller.is_consortium_admin() {
             return Ok(None);
         }
         let borrowers = self.caller.agencies().iter().cloned().collect();
         // A discovery system stands for patrons alone.
-        if self.caller.role() == access::Role::Discovery {
+        if names_patron || self.caller.role() == access::Role::Discovery {
             return Ok(Some(OfAgencies { borrowers, ..OfAgencies::default() }));
         }
         let agencies = state.engine.agencies().await?;

@@ -155,11 +155,6 @@ impl IfMatch {
             Some(_) => Err(Problem::precondition_failed()),
         }
     }
-
-    /// Whether the call has no condition.
-    pub(crate) fn is_absent(&self) -> bool {
-        self.0.is_none()
-    }
 }
 
 impl IfNoneMatch {

@@ -1,8 +1,10 @@
 //! Collects reads of patron data, and writes them in batches.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use lending::RequestId;
 use parking_lot::Mutex;
 use store::{PatronRead, Store};
 use tracing::error;
@@ -20,15 +22,20 @@ pub(crate) struct ReadLog(Arc<Mutex<Waiting>>);
 #[derive(Debug, Default)]
 struct Waiting {
     reads: Vec<PatronRead>,
+    /// What the reads of this batch have shown to whom: the same once more adds nothing.
+    known: HashSet<(String, RequestId, String, Option<String>)>,
     /// Whether a task will write them.
     is_scheduled: bool,
 }
 
 impl ReadLog {
-    /// Adds a read. It is written within a second.
+    /// Adds a read. It is written within a second. The same read once more within a batch counts once.
     #[allow(clippy::disallowed_methods, reason = "reads are collected by the machine's clock")]
     pub(crate) fn add(&self, store: &Store, read: PatronRead) {
         let mut waiting = self.0.lock();
+        if !waiting.known.insert((read.actor.clone(), read.request, read.shown.clone(), read.reason.clone())) {
+            return;
+        }
         waiting.reads.push(read);
         if std::mem::replace(&mut waiting.is_scheduled, true) {
             return;
@@ -46,6 +53,7 @@ impl ReadLog {
         let reads = {
             let mut waiting = self.0.lock();
             waiting.is_scheduled = false;
+            waiting.known.clear();
             std::mem::take(&mut waiting.reads)
         };
         if reads.is_empty() {

@@ -249,7 +249,8 @@ async fn list_requests(
     // The list can't be narrowed to a patron yet.
     let names_patron = false;
     access.caller().may_list(names_patron).map_err(Problem::forbidden)?;
-    let filter = RequestFilter { of_agencies: access.listed_requests(&state).await?, ..query.checked()?.into() };
+    let filter =
+        RequestFilter { of_agencies: access.listed_requests(&state, names_patron).await?, ..query.checked()?.into() };
     let page = state.engine.store().requests(&filter).await?;
     let mut requests = Vec::with_capacity(page.requests.len());
     for stored in page.requests {
@@ -267,7 +268,8 @@ input! {
         /// Seconds to wait for a later version; after that, or when the hub stops, the request is returned as it is. 0
         /// if it is left out.
         wait: Number<0, 30, 0>,
-        /// The patron of the request. A discovery system must name it; a request of another patron is a 404 then.
+        /// The patron of the request. A discovery system must name it; a request of another patron is a 404 then. For
+        /// other callers it has no effect.
         patron: Option<PatronId>,
         /// Why the consortium admin reads the patron's data, which the hub logs; also as the header `reason`. Without
         /// it, the answer has no patron data.
@@ -321,10 +323,11 @@ async fn get_request(
     let missing = || Problem::not_found("request", &id.to_string());
     let (stored, timeline) = found.ok_or_else(missing)?;
     let Seen { stored, sides } = access.seen(&state, stored).await?;
-    if patron.is_some_and(|named| !is_patron_of(&stored.request, &named)) {
+    // For other callers the comparison would say who the patron of another library is.
+    let names_patron = access.caller().role() == Role::Discovery;
+    if names_patron && !patron.is_some_and(|named| is_patron_of(&stored.request, &named)) {
         return Err(missing());
     }
-    let names_patron = access.caller().role() == Role::Discovery;
     let reason = reason.or_else(|| reason_in_header(&headers));
     let data = access.caller().patron_data(sides, reason.is_some(), names_patron);
     access.note_read(&state, &stored, data, reason);

@@ -94,12 +94,13 @@ both! {
     }
 
     async fn act_and_entry_are_done_together_or_not_at_all(fixture) {
-        let done = fixture.store.commit_act(&act(1), |unit| {
+        let (first, second) = (act(1), act(2));
+        let done = fixture.store.commit_act(&first, |unit| {
             unit.insert_api_key(&key(1, "desk"));
             Ok(())
         });
         done.await.unwrap();
-        let refused = fixture.store.commit_act(&act(2), |unit| {
+        let refused = fixture.store.commit_act(&second, |unit| {
             unit.insert_api_key(&key(2, "desk"));
             Ok(())
         });

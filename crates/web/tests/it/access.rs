@@ -355,6 +355,18 @@ async fn discovery_system_reads_a_request_only_of_the_patron_whom_it_names() {
 }
 
 #[tokio::test]
+async fn nobody_finds_out_by_naming_a_patron_whose_request_it_is() {
+    let world = World::start().await;
+    let path = format!("requests/{}", world.request().await);
+    let key = key_of(Role::LibraryStaff, "LEND");
+    let [right, wrong] = [PATRON, "somebody-else"].map(|patron| format!("{path}?patron={patron}"));
+    let (right, wrong) = (world.get(&key, &right).await, world.get(&key, &wrong).await);
+    assert_eq!((right.status, &right.text), (200, &wrong.text));
+    let read_only = key_of(Role::ReadOnly, "BORROW");
+    world.get(&read_only, &format!("{path}?patron={PATRON}")).await.is_problem(403, "PATRON_NOT_SHOWN");
+}
+
+#[tokio::test]
 async fn action_is_undone_only_by_whoever_made_it_or_the_consortium_admin() {
     let world = World::start().await;
     let post = async |key: &str, id: RequestId, what: &str, body: Value| {

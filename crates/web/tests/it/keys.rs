@@ -144,3 +144,19 @@ async fn monitoring_key_sees_the_details_of_the_health_and_others_do_not() {
     assert_eq!(get(&hub, &monitor, "/metrics").await.status, 200);
     get(&hub, "a-key-that-nobody-made", "/health").await.is_problem(401, "API_KEY_UNKNOWN");
 }
+
+#[tokio::test]
+async fn answer_to_a_wrong_key_is_delayed_and_that_to_a_right_one_is_not() {
+    let hub = hub().await;
+    let wrong = || hub.http.get(format!("{}/api/v1/agencies", hub.base)).bearer_auth("a-key-that-nobody-made").send();
+    // The first ones are answered at once; the delay then doubles with each.
+    for _ in 0..7 {
+        assert_eq!(wrong().await.unwrap().status(), 401);
+    }
+    let delayed = tokio::spawn(wrong());
+    for _ in 0..5 {
+        assert_eq!(hub.get("/api/v1/agencies").await.status, 200);
+    }
+    assert!(!delayed.is_finished(), "the wrong key waits while right ones are answered");
+    assert_eq!(delayed.await.unwrap().unwrap().status(), 401);
+}
