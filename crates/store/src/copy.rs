@@ -59,6 +59,7 @@ const TABLES: &[Table] = &[
             "agency",
             "lender_place",
             "pickup_location",
+            "title",
         ],
     },
     Table { name: "request_barcode", key: &["barcode", "request"], columns: &["barcode", "request"] },

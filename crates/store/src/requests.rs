@@ -1,21 +1,16 @@
 //! Patron requests: a JSON document each, with columns for what is searched by.
 
-use std::fmt;
-use std::str::FromStr;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use lending::{
-    AgencyCode, Attention, Barcode, InstitutionCode, ItemId, LibraryCode, PatronId, PickupLocationCode, Request,
-    RequestId, Side, Status,
-};
+use lending::{Attention, Barcode, InstitutionCode, ItemId, PatronId, Request, RequestId, Side, Status};
 
 use crate::audit::{AuditEntry, chain};
 use crate::database::Store;
 use crate::error::Error;
+use crate::request_list::{place, searchable};
 use crate::seal::Sealer;
 use crate::sql::{Row, values, word_set};
-use crate::time::micros;
 use crate::unit::Unit;
 
 /// A request as stored.
@@ -31,116 +26,6 @@ pub struct Stored {
     pub(crate) audit: AuditEnd,
 }
 
-/// Which requests to list.
-#[derive(Clone, Debug)]
-pub struct RequestFilter {
-    /// In any of these statuses; all when empty.
-    pub statuses: Vec<Status>,
-    /// Of this institution, as lender or as borrower.
-    pub institution: Option<InstitutionCode>,
-    /// Only those that aren't finalised.
-    pub open_only: bool,
-    /// Only those that staff must decide on.
-    pub needs_staff: bool,
-    /// Only those with an item that has or had this barcode, at the lender or as a virtual item.
-    pub barcode: Option<Barcode>,
-    /// Only those of some agencies; all if it is left out.
-    pub of_agencies: Option<OfAgencies>,
-    /// Only what comes after this, in the order of the list.
-    pub after: Option<Cursor>,
-    /// How many at most.
-    pub limit: u32,
-}
-
-impl Default for RequestFilter {
-    fn default() -> Self {
-        Self {
-            statuses: Vec::new(),
-            institution: None,
-            open_only: false,
-            needs_staff: false,
-            barcode: None,
-            of_agencies: None,
-            after: None,
-            limit: 50,
-        }
-    }
-}
-
-/// The requests of some agencies: as the patron's agency, the lender's, or the pickup location's.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct OfAgencies {
-    /// The agencies of patrons.
-    pub borrowers: Vec<AgencyCode>,
-    /// Libraries that lend for one of the agencies alone.
-    pub lender_libraries: Vec<(InstitutionCode, LibraryCode)>,
-    /// Institutions whose other libraries lend for one of the agencies too,
-    pub lenders: Vec<InstitutionCode>,
-    /// except for these libraries, which lend for others.
-    pub other_libraries: Vec<(InstitutionCode, LibraryCode)>,
-    /// Pickup locations of the agencies.
-    pub pickup_locations: Vec<PickupLocationCode>,
-}
-
-impl OfAgencies {
-    /// The parameters of [`select_page`] for it. Each is a set of lines: no identifier contains a line break.
-    fn parameters(of: Option<&Self>) -> [String; 5] {
-        fn lines(words: impl Iterator<Item = String>) -> String {
-            words.fold("\n".to_owned(), |set, word| set + &word + "\n")
-        }
-        let Some(of) = of else { return ["*".to_owned(), String::new(), String::new(), String::new(), String::new()] };
-        let places = |all: &[(InstitutionCode, LibraryCode)]| lines(all.iter().map(|(at, library)| place(at, library)));
-        [
-            lines(of.borrowers.iter().map(ToString::to_string)),
-            places(&of.lender_libraries),
-            lines(of.lenders.iter().map(ToString::to_string)),
-            places(&of.other_libraries),
-            lines(of.pickup_locations.iter().map(ToString::to_string)),
-        ]
-    }
-}
-
-/// A library of an institution as the list's filter compares it.
-fn place(institution: &InstitutionCode, library: &LibraryCode) -> String {
-    format!("{institution}/{library}")
-}
-
-/// A place in the list of requests.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Cursor {
-    placed_at: i64,
-    id: RequestId,
-}
-
-impl fmt::Display for Cursor {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}.{}", self.placed_at, self.id)
-    }
-}
-
-impl FromStr for Cursor {
-    type Err = BadCursor;
-
-    fn from_str(text: &str) -> Result<Self, BadCursor> {
-        let (placed_at, id) = text.split_once('.').ok_or(BadCursor)?;
-        Ok(Self { placed_at: placed_at.parse().map_err(|_| BadCursor)?, id: id.parse().map_err(|_| BadCursor)? })
-    }
-}
-
-/// The text is no cursor that a list gave.
-#[derive(Debug, thiserror::Error)]
-#[error("this is no cursor of a list of requests")]
-pub struct BadCursor;
-
-/// Some requests, newest first, and where the next ones begin.
-#[derive(Clone, Debug)]
-pub struct Page {
-    /// The requests.
-    pub requests: Vec<Stored>,
-    /// Where to go on; none at the end.
-    pub next: Option<Cursor>,
-}
-
 /// The end of a request's audit, which the next entry follows.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub(crate) struct AuditEnd {
@@ -150,13 +35,14 @@ pub(crate) struct AuditEnd {
 
 /// The start of every statement that reads requests.
 macro_rules! select {
-    ($($rest:literal),+) => {
+    ($($rest:tt)+) => {
         concat!(
             "SELECT id, version, updated_at, document, audit_head, audit_count FROM patron_request WHERE ",
-            $($rest),+
+            $($rest)+
         )
     };
 }
+pub(crate) use select;
 
 /// A request by its id.
 pub(crate) const ONE_REQUEST: &str = select!("id = $1");
@@ -167,45 +53,6 @@ const WITH_ITEM: &str = select!(
      OR (open = 1 AND pickup_item = $1)"
 );
 
-/// A page of the list. `REPLACE` finds a line in a set of lines: `LIKE` would take `_` in a code for any character. The last
-/// condition is the one that has an index: which one it is depends on the filter. A pair
-/// compared with a pair is the place in the order of the list.
-macro_rules! select_page {
-    ($indexed:literal) => {
-        select!(
-            "($1 = '' OR $1 LIKE '%,' || status || ',%') AND ($2 = '' OR borrower = $2 OR lender = $2) \
-              AND open >= $3 AND ($4 = 0 OR needs_staff = 1) AND (placed_at, id) < ($5, $6) \
-              AND ($7 = '' OR id IN (SELECT request FROM request_barcode WHERE barcode = $7)) \
-              AND ($8 = '*' OR REPLACE($8, '\n' || agency || '\n', '') <> $8 \
-                  OR REPLACE($9, '\n' || lender_place || '\n', '') <> $9 \
-                  OR (REPLACE($10, '\n' || lender || '\n', '') <> $10 \
-                      AND REPLACE($11, '\n' || lender_place || '\n', '') = $11) \
-                  OR REPLACE($12, '\n' || pickup_location || '\n', '') <> $12) AND ",
-            $indexed,
-            " ORDER BY placed_at DESC, id DESC LIMIT $13"
-        )
-    };
-}
-
-impl RequestFilter {
-    fn sql(&self) -> &'static str {
-        if self.barcode.is_some() {
-            return select_page!("id IN (SELECT request FROM request_barcode WHERE barcode = $7)");
-        }
-        if self.needs_staff {
-            return select_page!("needs_staff = 1");
-        }
-        let open_only =
-            self.open_only || !self.statuses.is_empty() && !self.statuses.iter().any(|status| status.is_final());
-        match (self.statuses.as_slice(), &self.institution, open_only) {
-            ([only], ..) if only.is_final() => select_page!("final_status = REPLACE($1, ',', '')"),
-            (_, Some(_), _) => select_page!("(borrower = $2 OR lender = $2)"),
-            (_, None, true) => select_page!("open = 1"),
-            (_, None, false) => select_page!("1 = 1"),
-        }
-    }
-}
-
 impl Store {
     /// One request.
     ///
@@ -215,44 +62,6 @@ impl Store {
     pub async fn request(&self, id: RequestId) -> Result<Option<Stored>, Error> {
         let rows = self.lookup(ONE_REQUEST, values![id]).await?;
         rows.first().map(|row| stored(&self.sealer, row)).transpose()
-    }
-
-    /// Requests by what `filter` says, newest first.
-    ///
-    /// # Errors
-    ///
-    /// As [`Store::request`].
-    pub async fn requests(&self, filter: &RequestFilter) -> Result<Page, Error> {
-        let statuses = filter.statuses.iter().map(|status| status.name());
-        let statuses = if filter.statuses.is_empty() { String::new() } else { word_set(statuses) };
-        let institution = filter.institution.as_ref().map_or("", |code| code.as_str());
-        let (placed_at, id) =
-            filter.after.map_or((i64::MAX, String::new()), |after| (after.placed_at, after.id.to_string()));
-        let barcode = filter.barcode.as_ref().map(in_lower_case).unwrap_or_default();
-        let limit = usize::try_from(filter.limit).unwrap_or(usize::MAX);
-        let [borrowers, libraries, lenders, others, pickup] = OfAgencies::parameters(filter.of_agencies.as_ref());
-        let parameters = values![
-            statuses,
-            institution,
-            filter.open_only,
-            filter.needs_staff,
-            placed_at,
-            id,
-            barcode,
-            borrowers,
-            libraries,
-            lenders,
-            others,
-            pickup,
-            i64::from(filter.limit) + 1
-        ];
-        let rows = self.read(filter.sql(), parameters).await?;
-        let requests: Vec<Stored> = self.stored(&rows[..rows.len().min(limit)])?;
-        let next = requests
-            .last()
-            .filter(|_| rows.len() > limit)
-            .map(|last| Cursor { placed_at: micros(last.request.placed_at), id: last.request.id });
-        Ok(Page { requests, next })
     }
 
     /// The open requests of a patron, by the identifier as given or as the library knows it.
@@ -307,7 +116,7 @@ impl Store {
         rows.iter().map(|row| Ok((row.parse("status")?, row.count("requests")?))).collect()
     }
 
-    fn stored(&self, rows: &[Row]) -> Result<Vec<Stored>, Error> {
+    pub(crate) fn stored(&self, rows: &[Row]) -> Result<Vec<Stored>, Error> {
         rows.iter().map(|row| stored(&self.sealer, row)).collect()
     }
 }
@@ -332,8 +141,9 @@ impl Unit {
             "INSERT INTO patron_request (id, version, placed_at, updated_at, status, outcome, borrower, \
                  patron_identifier_digest, document, audit_head, audit_count, open, final_status, needs_staff, \
                  lender, patron_verified, lender_item, borrower_item, pickup_item, agency, lender_place, \
-                 pickup_location) \
-             VALUES ($1, 1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)",
+                 pickup_location, title) \
+             VALUES ($1, 1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, \
+                 $21, $22)",
             values![
                 request.id,
                 request.placed_at,
@@ -356,6 +166,7 @@ impl Unit {
                 found_by.agency,
                 found_by.lender_place,
                 found_by.pickup_location,
+                found_by.title,
             ],
         );
         self.insert_audit(request.id, links);
@@ -431,8 +242,8 @@ impl Unit {
             self.run(
                 "UPDATE patron_request SET open = $1, final_status = $2, needs_staff = $3, lender = $4, \
                      patron_verified = $5, lender_item = $6, borrower_item = $7, pickup_item = $8, agency = $9, \
-                     lender_place = $10, pickup_location = $11 \
-                 WHERE id = $12",
+                     lender_place = $10, pickup_location = $11, title = $12 \
+                 WHERE id = $13",
                 values![
                     is.open,
                     is.final_status,
@@ -445,6 +256,7 @@ impl Unit {
                     is.agency,
                     is.lender_place,
                     is.pickup_location,
+                    is.title,
                     next.id
                 ],
             );
@@ -499,6 +311,7 @@ struct FoundBy {
     agency: String,
     lender_place: Option<String>,
     pickup_location: String,
+    title: String,
 }
 
 impl FoundBy {
@@ -518,6 +331,7 @@ impl FoundBy {
             agency: patron.agency.to_string(),
             lender_place: request.supply.as_ref().map(|supply| place(&supply.institution, &supply.copy.library)),
             pickup_location: request.pickup.code.to_string(),
+            title: request.title.as_ref().map(|title| searchable(&title.title)).unwrap_or_default(),
         })
     }
 }
@@ -530,7 +344,7 @@ fn barcodes(request: &Request) -> impl Iterator<Item = &Barcode> + Clone {
 }
 
 /// Alma's barcodes know no case.
-fn in_lower_case(barcode: &Barcode) -> String {
+pub(crate) fn in_lower_case(barcode: &Barcode) -> String {
     barcode.as_str().trim().to_lowercase()
 }
 
@@ -539,7 +353,7 @@ fn item_at(request: &Request, side: Side) -> Option<String> {
 }
 
 /// Identifiers of patrons know no case (Alma's primary ids don't).
-fn digest(sealer: &Sealer, institution: &InstitutionCode, patron: &PatronId) -> Result<String, Error> {
+pub(crate) fn digest(sealer: &Sealer, institution: &InstitutionCode, patron: &PatronId) -> Result<String, Error> {
     sealer.digest(&["patron", institution.as_str(), &patron.as_str().to_lowercase()])
 }
 

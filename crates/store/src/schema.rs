@@ -29,6 +29,11 @@ const ALL: &[Version] = &[
         sqlite: include_str!("schema/5-answers.sqlite.sql"),
         postgres: include_str!("schema/5-answers.postgres.sql"),
     },
+    Version {
+        both: include_str!("schema/6-search.sql"),
+        sqlite: include_str!("schema/6-search.sqlite.sql"),
+        postgres: include_str!("schema/6-search.postgres.sql"),
+    },
 ];
 
 struct Version {

@@ -10,7 +10,7 @@ use lending::{
 };
 use secrecy::SecretString;
 use serde_json::{Map, Value, json};
-use store::Cursor;
+use store::{Cursor, Sort};
 use utoipa::openapi::schema::{
     AdditionalProperties, ArrayBuilder, Object, ObjectBuilder, OneOfBuilder, Schema, SchemaFormat, SchemaType, Type,
 };
@@ -265,6 +265,8 @@ words! {
     CancelledBy, "UNKNOWN_CANCELLER", "patron" => Self::Patron, "staff" => Self::Staff;
     Settlement, "UNKNOWN_SETTLEMENT", "paid" => Self::Paid, "written_off" => Self::WrittenOff;
     PreviousSecret, "INVALID", "previous" => Self;
+    Sort, "UNKNOWN_ORDER", "-placed_at" => Self::NewestFirst, "placed_at" => Self::OldestFirst,
+        "-updated_at" => Self::ChangedLast, "updated_at" => Self::ChangedFirst, "title" => Self::Title;
 }
 
 /// The secret before the newest one of a webhook.
@@ -474,7 +476,7 @@ impl Field for Statuses {
 }
 
 /// The position at which a list continues; its beginning if this is left out.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct After(pub(crate) Option<Cursor>);
 
 impl Field for After {

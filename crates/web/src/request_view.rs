@@ -100,8 +100,10 @@ pub(crate) struct RequestDetails {
 /// A page of requests.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct RequestList {
-    /// The requests, newest first.
+    /// The requests, in the order that the call asked for.
     pub(crate) requests: Vec<RequestView>,
+    /// The number of requests on all pages; null unless the call asked for it.
+    pub(crate) total: Option<u64>,
     /// The `cursor` of the next page; null at the end.
     pub(crate) next: Option<String>,
 }

@@ -10,17 +10,18 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use engine::NewRequest;
 use jiff::civil::Date;
+use jiff::tz::TimeZone;
 use lending::{
     AgencyCode, Attention, Barcode, BibId, CopyRef, HoldingId, InstitutionCode, ItemId, PatronId, PickupLocationCode,
     Refusal, Request, RequestId, Status,
 };
-use store::{RequestFilter, Stored};
+use store::{Cursor, OfAgencies, RequestFilter, Sort, Stored};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::field::{After, LONGEST_TEXT, List, Number, Statuses};
 use crate::guard::{Access, Seen};
-use crate::input::{Body, Query, input};
+use crate::input::{Body, Query, Read, input};
 use crate::path::PathId;
 use crate::precondition::Tag;
 use crate::problem::Problem;
@@ -202,6 +203,17 @@ input! {
         status: Statuses,
         /// Only those of this institution, as lender or as borrower.
         institution: Option<InstitutionCode>,
+        /// Only those of this patron of `agency`: primary id, barcode or e-mail, as it was given or as the patron's library
+        /// knows it.
+        patron: Option<PatronId>,
+        /// Only those of patrons of this agency.
+        agency: Option<AgencyCode>,
+        /// Only those placed on this day or later (UTC).
+        from: Option<Date>,
+        /// Only those placed on this day or earlier (UTC).
+        to: Option<Date>,
+        /// Only those whose title contains this text, in any case.
+        title: Option<String>,
         /// Only those that aren't finished.
         open: bool,
         /// Only those that staff must decide on.
@@ -209,30 +221,74 @@ input! {
         /// Only those with an item that has or had this barcode, at the lender or as a virtual item. Ended requests are
         /// found too.
         barcode: Option<Barcode>,
+        /// The order; a minus stands for the descending one. The newest come first if it is left out.
+        sort: Option<Sort>,
+        /// Whether the answer says how many requests there are on all pages. Counting many takes longer than a page.
+        total: bool,
         /// The maximum number of requests; 50 if it is left out.
         limit: Number<1, 200, 50>,
         /// Where to continue: the `next` of the previous page.
         cursor: After,
     }
-    example: {"status": "LOANED", "institution": "01NORTH_INST", "open": true}
+    example: {"status": "LOANED", "agency": "NORTH", "patron": "20041234567", "open": true}
 }
 
-impl From<ListQuery> for RequestFilter {
-    fn from(query: ListQuery) -> Self {
-        Self {
-            of_agencies: None,
-            statuses: query.status.0,
-            institution: query.institution,
-            open_only: query.open,
-            needs_staff: query.needs_staff,
-            barcode: query.barcode,
-            after: query.cursor.0,
-            limit: query.limit.0,
+impl ListQuery {
+    /// Returns the filter. `institution` is that of the patron's agency.
+    fn into_filter(self, institution: Option<InstitutionCode>, of_agencies: Option<OfAgencies>) -> RequestFilter {
+        let begins = |day: Option<Date>| day.and_then(|day| TimeZone::UTC.to_timestamp(day.at(0, 0, 0, 0)).ok());
+        RequestFilter {
+            statuses: self.status.0,
+            institution: self.institution,
+            patron: institution.zip(self.patron),
+            agency: self.agency,
+            placed_from: begins(self.from),
+            placed_before: begins(self.to.and_then(|day| day.tomorrow().ok())),
+            title: self.title,
+            open_only: self.open,
+            needs_staff: self.needs_staff,
+            barcode: self.barcode,
+            of_agencies,
+            sort: self.sort.or(self.cursor.0.as_ref().map(Cursor::sort)).unwrap_or_default(),
+            after: self.cursor.0,
+            limit: self.limit.0,
         }
     }
 }
 
-/// Lists requests, newest first: those at which the caller's agencies have a side. The consortium admin sees all.
+/// Checks the parts of a filter against each other, and reads the institution of the agency that it names.
+async fn check_filter(
+    state: &WebState,
+    access: &Access,
+    query: &mut Read<ListQuery>,
+) -> Result<Option<InstitutionCode>, Problem> {
+    let ListQuery { patron, agency, from, to, sort, cursor, .. } = &query.value;
+    let (from, to) = (*from, *to);
+    let other_order = sort.zip(cursor.0.as_ref()).is_some_and(|(sort, cursor)| cursor.sort() != sort);
+    let (without_agency, agency) = (patron.is_some() && agency.is_none(), agency.clone());
+    if without_agency && query.is_sound("agency") {
+        query.fault(
+            "agency",
+            "REQUIRED",
+            "Name the patron's agency too: another library may have a patron with this identifier.",
+        );
+    }
+    if from.zip(to).is_some_and(|(from, to)| from > to) {
+        query.fault("to", "OUT_OF_RANGE", "The last day is before the first.");
+    }
+    if other_order {
+        query.fault("cursor", "INVALID_CURSOR", "A list in another order gave this cursor. Begin again without one.");
+    }
+    let Some(agency) = agency.filter(|_| query.is_sound("agency")) else { return Ok(None) };
+    // An agency that isn't the caller's is one that it doesn't know.
+    let known = if access.owns(&agency) { state.engine.store().agency(&agency).await? } else { None };
+    if known.is_none() {
+        query.fault("agency", "UNKNOWN_AGENCY", format!("There is no agency {agency}."));
+    }
+    Ok(known.map(|agency| agency.institution))
+}
+
+/// Lists requests: those at which the caller's agencies have a side. The consortium admin sees all.
 #[utoipa::path(
     get,
     path = "/api/v1/requests",
@@ -244,20 +300,22 @@ impl From<ListQuery> for RequestFilter {
 async fn list_requests(
     State(state): State<WebState>,
     access: Access,
-    Query(query): Query<ListQuery>,
+    Query(mut query): Query<ListQuery>,
 ) -> Result<Json<RequestList>, Problem> {
-    // The list can't be narrowed to a patron yet.
-    let names_patron = false;
+    let names_patron = query.value.patron.is_some();
     access.caller().may_list(names_patron).map_err(Problem::forbidden)?;
-    let filter =
-        RequestFilter { of_agencies: access.listed_requests(&state, names_patron).await?, ..query.checked()?.into() };
+    let institution = check_filter(&state, &access, &mut query).await?;
+    let query = query.checked()?;
+    let counted = query.total;
+    let filter = query.into_filter(institution, access.listed_requests(&state, names_patron).await?);
     let page = state.engine.store().requests(&filter).await?;
+    let total = if counted { Some(state.engine.store().count_requests(&filter).await?) } else { None };
     let mut requests = Vec::with_capacity(page.requests.len());
     for stored in page.requests {
         let data = access.caller().patron_data(access.sides(&state, &stored).await?, false, names_patron);
         requests.push(RequestView::new(stored, data).without_identifier());
     }
-    Ok(Json(RequestList { requests, next: page.next.map(|cursor| cursor.to_string()) }))
+    Ok(Json(RequestList { requests, total, next: page.next.map(|cursor| cursor.to_string()) }))
 }
 
 input! {

@@ -67,7 +67,7 @@ pub(crate) struct Show {
     id: String,
 }
 
-/// List requests, newest first.
+/// List requests, newest first unless --sort says otherwise.
 #[derive(Args, Debug)]
 pub(crate) struct List {
     #[command(flatten)]
@@ -78,6 +78,24 @@ pub(crate) struct List {
     /// Only those of this institution, as lender or borrower.
     #[arg(long)]
     institution: Option<String>,
+    /// Only those of patrons of this agency.
+    #[arg(long)]
+    agency: Option<String>,
+    /// Only those of this patron of the agency: primary id, barcode or e-mail.
+    #[arg(long, requires = "agency")]
+    patron: Option<String>,
+    /// Only those placed on this day or later, such as 2026-12-01 (UTC).
+    #[arg(long, value_name = "DATE")]
+    from: Option<String>,
+    /// Only those placed on this day or earlier (UTC).
+    #[arg(long, value_name = "DATE")]
+    to: Option<String>,
+    /// Only those whose title contains this text.
+    #[arg(long)]
+    title: Option<String>,
+    /// The order: placed_at, updated_at or title; a minus before it for the descending one, as in --sort=-updated_at.
+    #[arg(long, value_name = "ORDER", allow_hyphen_values = true)]
+    sort: Option<String>,
     /// Only those with an item that has or had this barcode, also ended ones.
     #[arg(long)]
     barcode: Option<String>,
@@ -231,17 +249,27 @@ impl List {
             table.to_string()
         });
         if answer["next"].is_string() {
-            remark(&format!("These are the newest {}; there are more. --all lists every one.", requests.len()));
+            remark(&format!("These are the first {}; there are more. --all lists every one.", requests.len()));
         }
         Ok(())
     }
 
     fn path(&self, limit: u32, cursor: Option<&str>) -> String {
         let mut query = vec![format!("limit={limit}")];
-        query.extend(self.status.iter().map(|status| format!("status={}", encode(status))));
-        query.extend(self.institution.iter().map(|code| format!("institution={}", encode(code))));
-        query.extend(self.barcode.iter().map(|barcode| format!("barcode={}", encode(barcode))));
-        query.extend(cursor.iter().map(|cursor| format!("cursor={}", encode(cursor))));
+        let filters = [
+            ("status", self.status.as_deref()),
+            ("institution", self.institution.as_deref()),
+            ("agency", self.agency.as_deref()),
+            ("patron", self.patron.as_deref()),
+            ("from", self.from.as_deref()),
+            ("to", self.to.as_deref()),
+            ("title", self.title.as_deref()),
+            ("sort", self.sort.as_deref()),
+            ("barcode", self.barcode.as_deref()),
+            ("cursor", cursor),
+        ];
+        let given = filters.iter().filter_map(|(name, value)| Some((name, (*value)?)));
+        query.extend(given.map(|(name, value)| format!("{name}={}", encode(value))));
         if self.open {
             query.push("open=true".to_owned());
         }

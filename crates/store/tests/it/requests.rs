@@ -1,7 +1,7 @@
 //! Requests and their audit.
 
 use lending::{Request, RequestId, Status, example};
-use store::{AuditEntry, Error, RequestFilter, Stored};
+use store::{AuditEntry, Error, RequestFilter, Sort, Stored};
 use uuid::Uuid;
 
 use crate::harness::{Fixture, both, commit, noon};
@@ -43,6 +43,15 @@ fn entry(request: RequestId, event: &str, seconds: i64) -> AuditEntry {
         note: Some("note".to_owned()),
         evidence: Some(serde_json::json!({"hold": "81"})),
     }
+}
+
+fn number_of(stored: &Stored) -> u128 {
+    stored.request.id.0.as_u128()
+}
+
+/// Returns the numbers of the requests on the first page.
+async fn ids(fixture: &Fixture, filter: RequestFilter) -> Vec<u128> {
+    fixture.store.requests(&filter).await.unwrap().requests.iter().map(number_of).collect()
 }
 
 both! {
@@ -169,6 +178,93 @@ both! {
             filter.after = Some(next.to_string().parse().unwrap());
         }
         assert_eq!(seen, [7, 6, 5, 4, 3, 2, 1]);
+    }
+
+    async fn patron_finds_own_requests_open_and_ended_by_every_identifier(fixture) {
+        let patron = |request: Request, identifier: &str| {
+            let patron = lending::Patron { identifier: identifier.into(), ..request.patron.clone() };
+            Request { patron, ..request }
+        };
+        let mut by_card = patron(request(1), "card-1");
+        by_card.patron.verified = Some(example::verified());
+        let known = by_card.patron.verified.as_ref().unwrap().id.clone();
+        let ended = Request { status: Status::Finalised, ..patron(request(2), "Card-1") };
+        for request in [&by_card, &ended, &patron(request(3), "card-2")] {
+            insert(&fixture, request).await;
+        }
+        let of = |identifier: &str| RequestFilter {
+            patron: Some((by_card.patron.institution.clone(), identifier.into())),
+            ..RequestFilter::default()
+        };
+        assert_eq!(ids(&fixture, of("CARD-1")).await, [2, 1]);
+        assert_eq!(ids(&fixture, of(known.as_str())).await, [1]);
+        assert_eq!(ids(&fixture, RequestFilter { open_only: true, ..of("card-1") }).await, [1]);
+        let elsewhere = RequestFilter { patron: Some(("01OTHER".into(), "card-1".into())), ..RequestFilter::default() };
+        assert_eq!(ids(&fixture, elsewhere).await, [0; 0]);
+        assert_eq!(fixture.store.count_requests(&RequestFilter { limit: 1, ..of("card-1") }).await.unwrap(), 2);
+    }
+
+    async fn list_is_searched_by_agency_time_and_title(fixture) {
+        for (number, title) in [(1, "The Art of 100% Cotton"), (2, "The  ART of_war"), (3, "Été à Paris")] {
+            let title = Some(lending::Title { title: title.to_owned(), author: None });
+            insert(&fixture, &Request { title, ..request(number) }).await;
+        }
+        insert(&fixture, &request(4)).await;
+        let titled = |title: &str| RequestFilter { title: Some(title.to_owned()), ..RequestFilter::default() };
+        assert_eq!(ids(&fixture, titled("the art OF")).await, [2, 1]);
+        assert_eq!(ids(&fixture, titled("0%")).await, [1], "no character of the text is a wildcard");
+        assert_eq!(ids(&fixture, titled("f_w")).await, [2]);
+        assert_eq!(ids(&fixture, titled("ÉTÉ")).await, [3]);
+        let time = |from: i64, before: i64| RequestFilter {
+            placed_from: Some(noon(from)),
+            placed_before: Some(noon(before)),
+            ..RequestFilter::default()
+        };
+        assert_eq!(ids(&fixture, time(2, 4)).await, [3, 2]);
+        let agency = request(1).patron.agency;
+        let of = |agency| RequestFilter { agency: Some(agency), ..RequestFilter::default() };
+        assert_eq!(ids(&fixture, of(agency)).await, [4, 3, 2, 1]);
+        assert_eq!(ids(&fixture, of("ELSEWHERE".into())).await, [0; 0]);
+    }
+
+    async fn title_that_is_found_later_is_searched_for_too(fixture) {
+        let stored = insert(&fixture, &request(1)).await;
+        let title = Some(lending::Title { title: "Later".to_owned(), author: None });
+        let titled = Request { title, ..stored.request.clone() };
+        commit(&fixture.store, |unit| _ = unit.save_request(&stored, &titled, &[], noon(1)).unwrap()).await.unwrap();
+        assert_eq!(ids(&fixture, RequestFilter { title: Some("later".to_owned()), ..RequestFilter::default() }).await, [1]);
+    }
+
+    async fn pages_of_every_order_have_no_gap_and_no_repeat(fixture) {
+        // Two requests each have the same title and the same time of placing.
+        let placed = |number: u128, title: u128| Request {
+            title: (title > 0).then(|| lending::Title { title: format!("Title {title}"), author: None }),
+            placed_at: noon(i64::try_from(number / 2).unwrap()),
+            ..request(number)
+        };
+        for number in 10..15 {
+            let made = placed(number, (15 - number) / 2);
+            let at = noon(i64::try_from(number).unwrap() / 3);
+            commit(&fixture.store, |unit| _ = unit.insert_request(&made, &[], at).unwrap()).await.unwrap();
+        }
+        for sort in Sort::ALL {
+            let all = ids(&fixture, RequestFilter { sort, ..RequestFilter::default() }).await;
+            let mut filter = RequestFilter { sort, limit: 2, ..RequestFilter::default() };
+            let mut seen = Vec::new();
+            loop {
+                let page = fixture.store.requests(&filter).await.unwrap();
+                seen.extend(page.requests.iter().map(number_of));
+                let Some(next) = page.next else { break };
+                filter.after = Some(next.to_string().parse().unwrap());
+            }
+            assert_eq!(seen, all, "{sort:?}");
+            let expected = match sort {
+                Sort::NewestFirst | Sort::ChangedLast => [14, 13, 12, 11, 10],
+                Sort::OldestFirst | Sort::ChangedFirst => [10, 11, 12, 13, 14],
+                Sort::Title => [14, 12, 13, 10, 11],
+            };
+            assert_eq!(all, expected, "{sort:?}");
+        }
     }
 
     async fn filters_narrow_the_list(fixture) {

@@ -163,6 +163,51 @@ async fn list_is_narrowed_by_its_filters() {
 }
 
 #[tokio::test]
+async fn patron_of_an_agency_is_searched_for_with_order_and_total() {
+    let hub = Hub::with_institutions(DEAD).await;
+    let mut placed = Vec::new();
+    for (patron, barcode) in [("reader-1", "1"), ("reader-2", "2"), ("reader-1", "3")] {
+        placed.push(hub.placed(patron, barcode).await);
+    }
+    let list = async |query: &str| {
+        let answer = hub.get(&format!("/api/v1/requests?{query}")).await;
+        assert_eq!(answer.status, 200, "{query}: {}", answer.text);
+        let requests = answer.body["requests"].as_array().unwrap().iter();
+        let ids: Vec<String> = requests.map(|request| request["id"].as_str().unwrap().to_owned()).collect();
+        (ids, answer.body["total"].as_u64(), answer.body["next"].as_str().map(str::to_owned))
+    };
+    let (first, second, third) = (placed[0].clone(), placed[1].clone(), placed[2].clone());
+    let agency = "agency=BORROW";
+    assert_eq!(list(&format!("{agency}&patron=READER-1")).await, (vec![third.clone(), first.clone()], None, None));
+    let (ids, total, next) = list(&format!("{agency}&patron=reader-1&sort=placed_at&limit=1&total=true")).await;
+    assert_eq!((ids, total), (vec![first.clone()], Some(2)));
+    let rest = list(&format!("{agency}&patron=reader-1&limit=1&cursor={}", next.unwrap())).await;
+    assert_eq!(rest, (vec![third.clone()], None, None), "the cursor knows its order");
+    assert_eq!(list(&format!("{agency}&sort=placed_at")).await.0, [first, second, third]);
+    assert_eq!(list("from=2000-01-01&to=2000-01-01&total=true").await, (vec![], Some(0), None));
+    assert_eq!(list("title=nothing%25").await.0, [""; 0]);
+}
+
+#[tokio::test]
+async fn search_that_contradicts_itself_or_names_no_agency_is_refused() {
+    let hub = Hub::with_institutions(DEAD).await;
+    hub.placed("reader", "1").await;
+    hub.placed("reader", "2").await;
+    let next = hub.get("/api/v1/requests?limit=1").await.body["next"].as_str().unwrap().to_owned();
+    for (query, field, code) in [
+        ("patron=reader".to_owned(), "agency", "REQUIRED"),
+        ("agency=NOBODY".to_owned(), "agency", "UNKNOWN_AGENCY"),
+        ("from=2026-02-01&to=2026-01-31".to_owned(), "to", "OUT_OF_RANGE"),
+        ("from=yesterday".to_owned(), "from", "INVALID_DATE"),
+        ("sort=colour".to_owned(), "sort", "UNKNOWN_ORDER"),
+        (format!("sort=title&cursor={next}"), "cursor", "INVALID_CURSOR"),
+    ] {
+        let answer = hub.get(&format!("/api/v1/requests?{query}")).await;
+        assert_eq!(answer.is_problem(422, "INVALID_REQUEST").errors(), [(field, code)], "{query}");
+    }
+}
+
+#[tokio::test]
 async fn errors_of_a_list_call_are_reported_at_once() {
     let hub = Hub::start().await;
     let query = "status=LENT&cursor=x&institution=%20a%20b&open=yes&limit=0&limit=1&colour=red";

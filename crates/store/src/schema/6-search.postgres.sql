@@ -1,0 +1,1 @@
+UPDATE patron_request SET title = LOWER(COALESCE(document::jsonb #>> '{title,title}', ''));
