@@ -7,11 +7,12 @@ use serde_json::Value;
 use crate::audit_chain::Link;
 use crate::database::Store;
 use crate::error::Error;
-use crate::requests::{AuditEnd, ONE_REQUEST, Stored, stored};
+use crate::requests::AuditEnd;
 use crate::sql::values;
 use crate::unit::Unit;
 
-const ENTRIES: &str = "SELECT seq, at, event, actor, from_status, to_status, reason, note, evidence, hash \
+/// The entries of a request in their order.
+pub(crate) const ENTRIES: &str = "SELECT seq, at, event, actor, from_status, to_status, reason, note, evidence, hash \
                        FROM audit WHERE request = $1 ORDER BY seq";
 
 /// One thing that happened. Holds nothing secret or personal.
@@ -50,19 +51,6 @@ impl Store {
     /// Everything that happened to a request, oldest first.
     pub async fn timeline(&self, request: RequestId) -> Result<Vec<AuditRow>, Error> {
         self.links(&request.to_string()).await?.into_iter().map(|link| link.read(request)).collect()
-    }
-
-    /// A request with everything that happened to it, oldest first.
-    ///
-    /// # Errors
-    ///
-    /// As [`Store::request`].
-    pub async fn request_with_timeline(&self, id: RequestId) -> Result<Option<(Stored, Vec<AuditRow>)>, Error> {
-        let found = self.read_all(vec![(ONE_REQUEST, values![id]), (ENTRIES, values![id])]).await?;
-        let [request, entries] = &found[..] else { return Ok(None) };
-        let Some(row) = request.first() else { return Ok(None) };
-        let timeline: Result<_, Error> = entries.iter().map(|entry| Link::of(entry)?.read(id)).collect();
-        Ok(Some((stored(&self.sealer, row)?, timeline?)))
     }
 
     /// The entries of a request as they are stored.

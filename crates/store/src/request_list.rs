@@ -10,7 +10,7 @@ use lending::{AgencyCode, Barcode, InstitutionCode, LibraryCode, PatronId, Picku
 
 use crate::database::Store;
 use crate::error::Error;
-use crate::requests::{Stored, digest, in_lower_case, select};
+use crate::requests::{Stored, digest, in_lower_case, place, searchable, select};
 use crate::sql::{Value, values, word_set};
 use crate::time::micros;
 
@@ -140,11 +140,6 @@ impl From<&Place> for Value {
     }
 }
 
-/// Returns a title as it is searched for and sorted: in lower case, with single spaces.
-pub(crate) fn searchable(title: &str) -> String {
-    title.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase()
-}
-
 /// Returns the pattern of `LIKE` for titles that contain the text. `!` marks the characters that are no wildcards.
 fn pattern(title: &str) -> String {
     let mut pattern = "%".to_owned();
@@ -188,11 +183,6 @@ impl OfAgencies {
             lines(of.pickup_locations.iter().map(ToString::to_string)),
         ]
     }
-}
-
-/// A library of an institution as the list's filter compares it.
-pub(crate) fn place(institution: &InstitutionCode, library: &LibraryCode) -> String {
-    format!("{institution}/{library}")
 }
 
 /// A place in a list of requests. It stays where it is when requests are added or change.

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use lending::{Attention, Barcode, InstitutionCode, ItemId, PatronId, Request, RequestId, Side, Status};
 
-use crate::audit::{AuditEntry, chain};
+use crate::audit::{AuditEntry, AuditRow, ENTRIES, chain};
+use crate::audit_chain::Link;
 use crate::database::Store;
 use crate::error::Error;
-use crate::request_list::{place, searchable};
 use crate::seal::Sealer;
 use crate::sql::{Row, values, word_set};
 use crate::unit::Unit;
@@ -62,6 +62,19 @@ impl Store {
     pub async fn request(&self, id: RequestId) -> Result<Option<Stored>, Error> {
         let rows = self.lookup(ONE_REQUEST, values![id]).await?;
         rows.first().map(|row| stored(&self.sealer, row)).transpose()
+    }
+
+    /// A request with everything that happened to it, oldest first.
+    ///
+    /// # Errors
+    ///
+    /// As [`Store::request`].
+    pub async fn request_with_timeline(&self, id: RequestId) -> Result<Option<(Stored, Vec<AuditRow>)>, Error> {
+        let found = self.read_all(vec![(ONE_REQUEST, values![id]), (ENTRIES, values![id])]).await?;
+        let [request, entries] = &found[..] else { return Ok(None) };
+        let Some(row) = request.first() else { return Ok(None) };
+        let timeline: Result<_, Error> = entries.iter().map(|entry| Link::of(entry)?.read(id)).collect();
+        Ok(Some((stored(&self.sealer, row)?, timeline?)))
     }
 
     /// The open requests of a patron, by the identifier as given or as the library knows it.
@@ -346,6 +359,16 @@ fn barcodes(request: &Request) -> impl Iterator<Item = &Barcode> + Clone {
 /// Alma's barcodes know no case.
 pub(crate) fn in_lower_case(barcode: &Barcode) -> String {
     barcode.as_str().trim().to_lowercase()
+}
+
+/// A library of an institution as the list's filter compares it.
+pub(crate) fn place(institution: &InstitutionCode, library: &LibraryCode) -> String {
+    format!("{institution}/{library}")
+}
+
+/// Returns a title as it is searched for and sorted: in lower case, with single spaces.
+pub(crate) fn searchable(title: &str) -> String {
+    title.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase()
 }
 
 fn item_at(request: &Request, side: Side) -> Option<String> {

@@ -42,6 +42,12 @@ struct Version {
     postgres: &'static str,
 }
 
+/// The scripts of all versions for SQLite, for tests.
+#[cfg(test)]
+pub(crate) fn sqlite_scripts() -> impl Iterator<Item = &'static str> {
+    ALL.iter().flat_map(|version| [version.both, version.sqlite])
+}
+
 /// Nodes that start at the same time wait for each other.
 const LOCK: &str = "SELECT pg_advisory_xact_lock(1129270867);";
 

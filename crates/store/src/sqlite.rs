@@ -394,8 +394,7 @@ fn undone() -> Error {
 #[cfg(test)]
 fn empty() -> Connection {
     let connection = Connection::open_in_memory().unwrap();
-    connection.execute_batch(include_str!("schema/1.sql")).unwrap();
-    connection.execute_batch(include_str!("schema/1.sqlite.sql")).unwrap();
+    crate::schema::sqlite_scripts().for_each(|script| connection.execute_batch(script).unwrap());
     connection
 }
 

@@ -136,9 +136,9 @@ async fn make_mistakes(processes: &Processes) -> String {
 /// Checks that the files of the store contain the request and none of the planted texts.
 fn assert_store_has_none(data: &Path, id: &str) {
     let database = std::fs::read(data.join("consort.db")).expect("the store is there");
-    // Files that SQLite leaves beside it if the hub was killed.
-    let beside = ["consort.db-wal", "consort.db-shm"].map(|file| std::fs::read(data.join(file)).unwrap_or_default());
-    let text = String::from_utf8_lossy(&[database, beside.concat()].concat()).into_owned();
+    // Files that SQLite leaves if the hub was killed.
+    let logs = ["consort.db-wal", "consort.db-shm"].map(|file| std::fs::read(data.join(file)).unwrap_or_default());
+    let text = String::from_utf8_lossy(&[database, logs.concat()].concat()).into_owned();
     assert!(text.contains(id) && text.contains("lent_at_lender"), "the store contains the request");
     assert_none("the store", &text);
 }

@@ -186,7 +186,7 @@ async fn list_of_all_requests_does_not_end_at_a_page() {
     let page = processes.consort(&["request", "list", "--limit", "200"]);
     assert_eq!(stdout(&page).lines().count(), 201, "a heading, and a line for each request");
     let remark = String::from_utf8_lossy(&page.stderr).into_owned();
-    assert!(remark.contains("the newest 200") && remark.contains("--all"), "{remark}");
+    assert!(remark.contains("the first 200") && remark.contains("--all"), "{remark}");
     assert!(!stdout(&page).contains('─'), "a table that a program reads has no rules");
 }
 
