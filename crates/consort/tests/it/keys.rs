@@ -89,7 +89,7 @@ async fn first_key_is_made_by_command_line_and_a_hub_without_configured_keys_sta
 #[tokio::test]
 async fn every_node_refuses_a_key_within_seconds_of_its_revocation() {
     let Some(database) = postgres().await else { return };
-    let mut processes = Processes::start_on(Some(&database)).await;
+    let mut processes = Processes::start_with("error", Some(&database), "").await;
     let first = processes.hub;
     let (second, _process) = processes.start_node("second").await;
     let key = create(&processes.config, "passing");
@@ -112,4 +112,20 @@ async fn every_node_refuses_a_key_within_seconds_of_its_revocation() {
         })
         .await;
     }
+}
+
+#[tokio::test]
+async fn wrong_key_and_administrative_act_are_written_down_with_the_address() {
+    let processes = Processes::start_with("warn", None, "").await;
+    let (status, _) = processes.answer(Method::GET, "/agencies", "canary-key-of-nobody", None).await;
+    assert_eq!(status, 401);
+    let log = processes.log();
+    let line = log.lines().find(|line| line.contains("calls with a wrong API key were refused"));
+    assert!(line.is_some_and(|line| line.contains("127.0.0.1")), "{log}");
+    assert!(!log.contains("canary-key"), "{log}");
+
+    let acts = processes.api(Method::GET, "/audit", None).await;
+    let acts = acts["acts"].as_array().unwrap();
+    assert!(!acts.is_empty() && acts.iter().all(|act| act["origin"] == "127.0.0.1"), "{acts:?}");
+    assert!(acts.iter().any(|act| act["act"] == "put_institution" && act["actor"] == "tests"), "{acts:?}");
 }
