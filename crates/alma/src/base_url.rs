@@ -2,6 +2,7 @@
 
 use url::{Host, Url};
 
+use crate::addresses;
 use crate::error::ConfigError;
 
 const API: &str = "/almaws/v1";
@@ -24,6 +25,7 @@ pub(crate) fn parse(text: &str, unencrypted: bool) -> Result<Url, ConfigError> {
     if !matches!(url.scheme(), "http" | "https") {
         return Err(ConfigError::Scheme);
     }
+    addresses::check_literal(&url)?;
     if url.scheme() == "http" && !unencrypted && !is_this_machine(&url) {
         return Err(ConfigError::Unencrypted);
     }

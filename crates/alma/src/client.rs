@@ -24,8 +24,9 @@ use serde_json::{Map, Value};
 use tokio::time::{Instant, sleep, timeout_at};
 use tracing::field::Empty;
 use tracing::{Instrument as _, Span, debug_span};
-use url::Url;
+use url::{Host, Url};
 
+use crate::addresses::{CheckedResolver, RefusedAddress, Resolver};
 use crate::base_url;
 use crate::call::{Body, Call, header_encoded};
 use crate::error::{ConfigError, Error, Limit, Result, Silence};
@@ -82,6 +83,7 @@ struct Inner {
     on_call: Option<Observer>,
     on_unreadable_row: Option<RowObserver>,
     transport: Option<Arc<dyn Transport>>,
+    resolver: CheckedResolver,
 }
 
 /// The calls per second that Alma allows an institution, according to the vendor.
@@ -112,6 +114,7 @@ pub struct ClientBuilder {
     on_call: Option<Observer>,
     on_unreadable_row: Option<RowObserver>,
     transport: Option<Arc<dyn Transport>>,
+    resolver: Option<Arc<dyn Resolver>>,
 }
 
 impl fmt::Debug for ClientBuilder {
@@ -207,6 +210,13 @@ impl ClientBuilder {
         self
     }
 
+    /// Sets a resolver of names in place of the machine's. Addresses at which no library's system is are refused all the
+    /// same.
+    pub fn resolver(mut self, resolver: Arc<dyn Resolver>) -> Self {
+        self.resolver = Some(resolver);
+        self
+    }
+
     /// Checks the settings and builds the client. Nothing is sent.
     ///
     /// # Errors
@@ -226,7 +236,9 @@ impl ClientBuilder {
         }
         // The call fails if the program has installed a provider already. That one is used then.
         let _ = rustls::crypto::ring::default_provider().install_default();
+        let resolver = CheckedResolver(self.resolver);
         let http = reqwest::Client::builder()
+            .dns_resolver(Arc::new(resolver.clone()))
             .connect_timeout(self.timeouts.connect)
             // The time is shorter than servers keep idle connections, so that a write rarely meets one that is closing.
             .pool_idle_timeout(Duration::from_secs(20))
@@ -253,6 +265,7 @@ impl ClientBuilder {
                 on_call: self.on_call,
                 on_unreadable_row: self.on_unreadable_row,
                 transport: self.transport,
+                resolver,
             }),
         })
     }
@@ -279,6 +292,25 @@ impl Client {
             on_call: None,
             on_unreadable_row: None,
             transport: None,
+            resolver: None,
+        }
+    }
+
+    /// Resolves the API's host, and checks that calls may be sent to its addresses. Each call checks that too. A name that
+    /// can't be resolved now passes, since it may be known later.
+    ///
+    /// # Errors
+    ///
+    /// Fails if one of the addresses is refused.
+    pub async fn check_address(&self) -> std::result::Result<(), ConfigError> {
+        let Some(Host::Domain(name)) = self.inner.base.host() else { return Ok(()) };
+        let found = tokio::time::timeout(self.inner.timeouts.connect, self.inner.resolver.lookup(name)).await;
+        match found {
+            Ok(Err(error)) => match error.get_ref().and_then(|inner| inner.downcast_ref::<RefusedAddress>()) {
+                Some(refused) => Err((*refused).into()),
+                None => Ok(()),
+            },
+            Ok(Ok(_)) | Err(_) => Ok(()),
         }
     }
 

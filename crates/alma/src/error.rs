@@ -6,6 +6,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use crate::addresses::RefusedAddress;
 use crate::code::Code;
 
 /// The result of a call.
@@ -321,6 +322,9 @@ pub enum ConfigError {
     /// The URL contains a part that isn't allowed.
     #[error("the Alma API's URL must not have {0}")]
     Unexpected(&'static str),
+    /// Nothing may be sent to the host's address.
+    #[error("the Alma API's URL can't be used: {0}")]
+    Refused(#[from] RefusedAddress),
     /// The path isn't the API's.
     #[error(
         "the Alma API's URL has a path that isn't the API's; expected the host alone, or a path ending with /almaws/v1"

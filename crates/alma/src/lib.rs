@@ -62,6 +62,7 @@
 #![warn(missing_docs)]
 
 mod adaptive_rate;
+mod addresses;
 mod api;
 mod base_url;
 mod call;
@@ -81,6 +82,7 @@ mod transport;
 pub mod webhook;
 mod xml;
 
+pub use addresses::{Lookup, RefusedAddress, Resolver};
 pub use api::{
     Access, Area, BibRequests, Bibs, Conf, DeleteItem, EmptyHoldingPolicy, Holdings, ItemLoans, ItemRef, ItemRequests,
     Items, LoanFilter, RequestFilter, ScanAt, ScanIn, Sets, TaskLists, UserLoans, UserRequests, Users,

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -13,6 +14,7 @@ use figment::providers::{Env, Format, Toml};
 use secrecy::SecretString;
 use serde::Deserialize;
 use serving::Limits;
+use web::{ForwardedHeader, Proxies, Rate, RateLimits};
 
 use crate::config_keys::{self, KeyConfig};
 use crate::failure::{Exit, Failure, Result};
@@ -30,6 +32,7 @@ const KEYS: &[&str] = &[
     "listen",
     "data_dir",
     "database",
+    "certificate",
     "node",
     "workers",
     "workers_per_institution",
@@ -69,6 +72,9 @@ pub(crate) struct Config {
     pub(crate) api_keys: BTreeMap<String, KeyConfig>,
     /// Limits on waits for clients of the API and on their number.
     pub(crate) http: HttpConfig,
+    /// The certificate with which the API is served over TLS.
+    #[serde(default)]
+    pub(crate) tls: Option<TlsConfig>,
     /// The engine's settings.
     pub(crate) engine: EngineConfig,
 }
@@ -87,10 +93,47 @@ pub(crate) struct HttpConfig {
     pub(crate) connections: usize,
     /// Connections open at the same time from one address.
     pub(crate) connections_per_address: usize,
-    /// Addresses without the limit per address.
+    /// Addresses without the limits per address, which are believed about the address of their client.
     pub(crate) proxies: Vec<IpAddr>,
+    /// The header in which the proxies name their client.
+    pub(crate) forwarded_header: ForwardedHeaderConfig,
+    /// Whether a reverse proxy encrypts the connections of clients.
+    pub(crate) behind_proxy: bool,
+    /// Calls per second with one API key, in the long run; 0 for any number;
+    pub(crate) key_calls_per_second: u32,
+    /// and at once.
+    pub(crate) key_burst: u32,
+    /// Calls per second from one client address, in the long run; 0 for any number;
+    pub(crate) address_calls_per_second: u32,
+    /// and at once.
+    pub(crate) address_burst: u32,
+    /// Webhook messages per second from one client address, in the long run; 0 for any number;
+    pub(crate) webhook_messages_per_second: u32,
+    /// and at once.
+    pub(crate) webhook_burst: u32,
     /// Origins whose pages may call the API from a browser.
     pub(crate) cors_origins: Vec<String>,
+}
+
+/// The header in which proxies name their client.
+#[derive(Clone, Copy, Debug, Deserialize)]
+pub(crate) enum ForwardedHeaderConfig {
+    /// The usual one.
+    #[serde(rename = "x-forwarded-for")]
+    XForwardedFor,
+    /// RFC 7239.
+    #[serde(rename = "forwarded")]
+    Forwarded,
+}
+
+/// The files of a certificate and its key, in PEM format.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct TlsConfig {
+    /// The certificate, followed by those of its issuers.
+    pub(crate) certificate: PathBuf,
+    /// The private key, unencrypted.
+    pub(crate) key: PathBuf,
 }
 
 /// The engine's settings.
@@ -241,6 +284,9 @@ impl Config {
         least("http.idle_seconds", http.idle_seconds, 1, "the time in seconds");
         least("http.connections", number(http.connections), 1, "the number");
         least("http.connections_per_address", number(http.connections_per_address), 1, "the number");
+        least("http.key_burst", http.key_burst.into(), 1, "the number");
+        least("http.address_burst", http.address_burst.into(), 1, "the number");
+        least("http.webhook_burst", http.webhook_burst.into(), 1, "the number");
         least("engine.workers", number(engine.workers), 1, "the number");
         least("engine.workers_per_institution", number(engine.workers_per_institution), 1, "the number");
         least("engine.lease_ms", engine.lease_ms, LEAST_LEASE_MS, "the time in milliseconds");
@@ -274,6 +320,42 @@ impl Config {
         }
         faults.extend(config_keys::faults(&self.api_keys));
         faults
+    }
+
+    /// Returns a warning if the API's clients send their keys over a network unencrypted.
+    pub(crate) fn exposure(&self) -> Option<String> {
+        let is_protected =
+            self.listen.ip().to_canonical().is_loopback() || self.tls.is_some() || self.http.behind_proxy;
+        (!is_protected).then(|| {
+            format!(
+                "the hub listens at {} without TLS, so keys and data of patrons cross the network unencrypted; set \
+                 certificate and key under [tls], or http.behind_proxy = true if a reverse proxy encrypts",
+                self.listen
+            )
+        })
+    }
+
+    /// Returns the proxies that are believed about the address of their client.
+    pub(crate) fn proxies(&self) -> Proxies {
+        let header = match self.http.forwarded_header {
+            ForwardedHeaderConfig::XForwardedFor => ForwardedHeader::XForwardedFor,
+            ForwardedHeaderConfig::Forwarded => ForwardedHeader::Forwarded,
+        };
+        Proxies { addresses: self.http.proxies.clone(), header }
+    }
+
+    /// Returns how many calls a caller may make.
+    pub(crate) fn rate_limits(&self) -> RateLimits {
+        let rate = |per_second, burst| {
+            NonZeroU32::new(per_second)
+                .map(|per_second| Rate { per_second, burst: NonZeroU32::new(burst).unwrap_or(NonZeroU32::MIN) })
+        };
+        let http = &self.http;
+        RateLimits {
+            per_key: rate(http.key_calls_per_second, http.key_burst),
+            per_address: rate(http.address_calls_per_second, http.address_burst),
+            webhooks: rate(http.webhook_messages_per_second, http.webhook_burst),
+        }
     }
 
     /// Returns the origins whose pages may call the API.

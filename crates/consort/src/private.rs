@@ -9,6 +9,7 @@ use crate::config::Config;
 /// The widest allowed mode of a file, and of a directory.
 const FILE: u32 = 0o600;
 const DIRECTORY: u32 = 0o700;
+const TLS_KEY: u32 = 0o640;
 
 /// Creates a directory and its missing parents for this user alone.
 pub(crate) fn make_dir(path: &Path) -> io::Result<()> {
@@ -44,9 +45,11 @@ impl fmt::Display for TooOpen {
     }
 }
 
-/// Finds which of the configuration file, the data directory, the key and the embedded store others may read or change.
+/// Finds which of the configuration file, the TLS key, the data directory, the key and the embedded store others may read or change.
 pub(crate) fn too_open(config: &Config) -> Vec<TooOpen> {
     let mut found: Vec<TooOpen> = config.file.iter().filter_map(|file| exceeding(file, FILE)).collect();
+    // A private group may read the key of a certificate, which other programs may use too.
+    found.extend(config.tls.iter().filter_map(|tls| exceeding(&tls.key, TLS_KEY)));
     found.extend(exceeding(&config.data_dir, DIRECTORY));
     let entries = std::fs::read_dir(&config.data_dir).into_iter().flatten().flatten();
     let mut files: Vec<PathBuf> = entries.map(|entry| entry.path()).filter(|path| holds_secrets(path)).collect();

@@ -17,6 +17,7 @@ use crate::error::Result;
 use crate::finding::{Finding, Registration};
 use crate::list::{ExpectedChange, ListContents, ListEntry};
 use crate::quota::{CallRate, QuotaSettings};
+use crate::settings::SettingError;
 use crate::webhook::{WebhookMessage, WebhookRejection};
 
 /// Whether an earlier attempt may have been done although its outcome is unknown.
@@ -357,6 +358,12 @@ pub trait HostLms: Send + Sync + std::fmt::Debug {
     /// Reads a list, or the entries that `keys` would have on it. Returns `None` if the system refuses the list.
     async fn read_list(&self, _list: &str, _keys: &[String]) -> Result<Option<ListContents>> {
         Ok(None)
+    }
+
+    /// Resolves the address of the system, and checks that calls may be sent there. Makes no call. Each call checks it
+    /// too, since a name may have another address later.
+    async fn check_address(&self) -> std::result::Result<(), SettingError> {
+        Ok(())
     }
 
     /// Returns the name of the header with the signature of the system's messages.

@@ -14,10 +14,11 @@
 
 mod connections;
 mod timed;
+mod tls;
 
-use std::future::Future;
+use std::future::{Future, ready};
 use std::io::{self, Write as _};
-use std::net::{IpAddr, Shutdown};
+use std::net::{IpAddr, Shutdown, SocketAddr};
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -39,6 +40,7 @@ use tracing::{debug, info, warn};
 
 use crate::connections::{Connections, Place};
 use crate::timed::Timed;
+pub use crate::tls::{Tls, TlsError};
 
 /// The largest header of a request, in bytes.
 const MOST_HEADER_BYTES: usize = 64 * 1_024;
@@ -90,18 +92,26 @@ impl Default for Limits {
 }
 
 /// Serves `router` on `listener` until `stop` completes. Then answers the requests that have arrived and returns, at
-/// the latest after [`Limits::stop`]. If the future is dropped, all connections are closed.
-///
-/// Each request carries the address of its client, as `ConnectInfo<SocketAddr>`.
+/// the latest after [`Limits::stop`]. If the future is dropped, all connections are closed. Each request carries the
+/// peer's address as [`ConnectInfo`].
 pub async fn serve(listener: TcpListener, router: Router, limits: Limits, stop: impl Future<Output = ()>) {
-    let connect = |stream: TcpStream| {
-        let mut extensions = Extensions::new();
-        if let Ok(peer) = stream.peer_addr() {
-            extensions.insert(ConnectInfo(peer));
-        }
-        (stream, extensions)
+    let connect = |stream, peer| ready(Some((stream, of_peer(peer))));
+    serve_connections(listener, router, limits, stop, (true, connect)).await;
+}
+
+/// Serves `router` over TLS, as [`serve`] does. A client that doesn't agree on TLS within [`Limits::header`] is closed.
+pub async fn serve_tls(
+    listener: TcpListener,
+    router: Router,
+    limits: Limits,
+    stop: impl Future<Output = ()>,
+    tls: Arc<Tls>,
+) {
+    let connect = |stream, peer| {
+        let tls = Arc::clone(&tls);
+        async move { Some((tls.accept(stream).await?, of_peer(peer))) }
     };
-    serve_through(listener, router, limits, stop, connect).await;
+    serve_connections(listener, router, limits, stop, (false, connect)).await;
 }
 
 /// Serves `router` on connections that `connect` has wrapped. Each request carries the extensions of its connection.
@@ -113,6 +123,28 @@ pub async fn serve_through<I>(
     connect: impl Fn(TcpStream) -> (I, Extensions),
 ) where
     I: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
+    let connect = |stream, _| ready(Some(connect(stream)));
+    serve_connections(listener, router, limits, stop, (true, connect)).await;
+}
+
+fn of_peer(peer: SocketAddr) -> Extensions {
+    let mut extensions = Extensions::new();
+    extensions.insert(ConnectInfo(peer));
+    extensions
+}
+
+/// Serves `router` on the connections that `connect` returns. A connection that finds no place gets an answer only if it is
+/// plain.
+async fn serve_connections<I, F>(
+    listener: TcpListener,
+    router: Router,
+    limits: Limits,
+    stop: impl Future<Output = ()>,
+    (is_plain, connect): (bool, impl Fn(TcpStream, SocketAddr) -> F),
+) where
+    I: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    F: Future<Output = Option<(I, Extensions)>> + Send + 'static,
 {
     let limits = Arc::new(limits);
     let connections = Arc::new(Connections::new(Arc::clone(&limits)));
@@ -143,12 +175,14 @@ pub async fn serve_through<I>(
         };
         let Some(place) = place else {
             debug!("too many connections; a new one is refused");
-            refuse(stream);
+            if is_plain {
+                refuse(stream);
+            }
             continue;
         };
         let _ = stream.set_nodelay(true);
-        let (stream, extensions) = connect(stream);
-        serving.spawn(connection(stream, extensions, router.clone(), place, Arc::clone(&limits), stopped.clone()));
+        let connecting = connect(stream, peer);
+        serving.spawn(connection(connecting, router.clone(), place, Arc::clone(&limits), stopped.clone()));
     }
     drop(listener);
     stopping.send_replace(true);
@@ -175,8 +209,7 @@ fn refuse(stream: TcpStream) {
 
 /// Serves one connection to its end.
 async fn connection<I>(
-    stream: I,
-    extensions: Extensions,
+    connecting: impl Future<Output = Option<(I, Extensions)>>,
     router: Router,
     place: Place,
     limits: Arc<Limits>,
@@ -184,6 +217,13 @@ async fn connection<I>(
 ) where
     I: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
+    let connected = tokio::select! {
+        biased;
+        connected = tokio::time::timeout(limits.header, connecting) => connected.ok().flatten(),
+        () = place.closed() => None,
+        () = reported(&mut stopped) => None,
+    };
+    let Some((stream, extensions)) = connected else { return };
     let io = TokioIo::new(Timed::new(stream, place.activity(), limits.header, limits.write));
     let activity = place.activity();
     let service = service_fn(move |mut request: Request<Incoming>| {

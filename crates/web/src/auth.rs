@@ -1,11 +1,11 @@
 //! Authentication: API keys, of which the hub knows only digests.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use access::{Caller, Role};
-use axum::extract::{ConnectInfo, FromRequestParts};
+use axum::extract::FromRequestParts;
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 use axum::http::{Extensions, HeaderMap};
@@ -19,6 +19,7 @@ use subtle::ConstantTimeEq;
 use tracing::warn;
 use uuid::Uuid;
 
+use crate::client::ClientAddress;
 use crate::problem::Problem;
 use crate::state::WebState;
 use crate::wrong_keys::WrongKeys;
@@ -201,9 +202,9 @@ pub(crate) async fn authenticate(
     Err(Problem::unknown_key())
 }
 
-/// Returns the address from which a call came, if the server noted it.
+/// Returns the address of the client that made a call, if the server noted it.
 pub(crate) fn address(extensions: &Extensions) -> Option<IpAddr> {
-    extensions.get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(peer)| peer.ip())
+    extensions.get::<ClientAddress>().map(|client| client.0)
 }
 
 fn bearer(headers: &HeaderMap) -> Option<&str> {

@@ -38,7 +38,7 @@ const LONGEST_RUN: Duration = Duration::from_secs(100);
 /// How long a run without an answer counts as running. Then its node has stopped, and a repeated call is made anew.
 const LEASE: SignedDuration = SignedDuration::from_secs(120);
 /// Seconds after which a caller may ask for the answer of a running call.
-const RETRY_AFTER_SECONDS: u16 = 2;
+const RETRY_SECONDS: u16 = 2;
 
 /// The headers of an answer that are kept.
 const KEPT_HEADERS: [HeaderName; 3] = [CONTENT_TYPE, LOCATION, ETAG];
@@ -81,7 +81,11 @@ pub(crate) async fn replay(State(state): State<WebState>, call: Request, next: N
         Begun::Kept(answer) => repeat(&answer),
         Begun::Running(_) => {
             let detail = "An earlier call with this Idempotency-Key is under way. Repeat the call to get its answer.";
+<<<<<<< HEAD
             Err(Problem::new(StatusCode::CONFLICT, "CALL_UNDER_WAY", detail).retry_after(RETRY_AFTER_SECONDS))
+=======
+            Err(Problem::new(StatusCode::CONFLICT, "CALL_UNDER_WAY", detail).retry_after(RETRY_SECONDS))
+>>>>>>> f79cdb2 (TLS, limits of calls, named proxies; nothing is sent to link-local and metadata addresses)
         }
         Begun::Secret => {
             let detail = "The answer to this call contained a secret, which is shown once. Nothing was done now. If the \

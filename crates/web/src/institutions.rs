@@ -5,7 +5,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use lending::InstitutionCode;
-use lms::{ConnectError, Connection, Finding, Verdict};
+use lms::{ConnectError, Connection, Finding, SettingError, Verdict};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
@@ -202,7 +202,7 @@ async fn put_institution(
     // The placeholder for a missing key is never stored, since a missing key is a fault.
     let connection = connection(&code, &input.value, credentials.unwrap_or_else(|| SecretString::from("none")));
     if settings_are_sound {
-        input.faults(settings_faults(&connection));
+        input.faults(settings_faults(&connection).await);
     }
     let name = input.checked()?.name;
 
@@ -279,8 +279,15 @@ fn connection_of(stored: Institution) -> Connection {
     }
 }
 
-fn settings_faults(connection: &Connection) -> Vec<FieldError> {
-    lms::connect(connection).err().map(faults_of).unwrap_or_default()
+async fn settings_faults(connection: &Connection) -> Vec<FieldError> {
+    match lms::connect(connection) {
+        Ok(lms) => lms.check_address().await.err().map(fault_of).into_iter().collect(),
+        Err(error) => faults_of(error),
+    }
+}
+
+fn fault_of(fault: SettingError) -> FieldError {
+    FieldError::new(format!("settings.{}", fault.key), "INVALID_SETTING", fault.message)
 }
 
 fn faults_of(error: ConnectError) -> Vec<FieldError> {
@@ -290,10 +297,7 @@ fn faults_of(error: ConnectError) -> Vec<FieldError> {
             let message = format!("The hub knows no library system of this kind. It knows: {kinds}.");
             vec![FieldError::new("kind", "UNKNOWN_KIND", message)]
         }
-        ConnectError::Settings { faults, .. } => faults
-            .into_iter()
-            .map(|fault| FieldError::new(format!("settings.{}", fault.key), "INVALID_SETTING", fault.message))
-            .collect(),
+        ConnectError::Settings { faults, .. } => faults.into_iter().map(fault_of).collect(),
     }
 }
 

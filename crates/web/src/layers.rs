@@ -1,6 +1,7 @@
 //! The layers around every handler: limits, answers for panics, traces without personal data.
 
 use std::any::Any;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
@@ -10,7 +11,7 @@ use axum::http::header::{
     X_CONTENT_TYPE_OPTIONS,
 };
 use axum::http::{HeaderValue, Method, StatusCode};
-use axum::middleware::{Next, from_fn, map_response};
+use axum::middleware::{Next, from_fn, from_fn_with_state, map_response};
 use axum::response::{IntoResponse, Response};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::cors::CorsLayer;
@@ -18,8 +19,9 @@ use tower_http::trace::TraceLayer;
 use tracing::{error, info_span};
 
 use crate::body::MAX_BYTES;
-use crate::idempotency;
 use crate::problem::Problem;
+use crate::state::WebState;
+use crate::{client, idempotency, limits};
 
 /// The longest duration of a call; longer than any wait that a caller can ask for.
 const LONGEST_CALL: Duration = Duration::from_secs(50);
@@ -27,9 +29,12 @@ const LONGEST_CALL: Duration = Duration::from_secs(50);
 /// How long a browser may remember which calls an origin may make.
 const CORS_MAX_AGE: Duration = Duration::from_secs(600);
 
-/// Adds the layers. Unknown addresses and failures are answered in the envelope, too. Pages of `origins` may call the API.
-pub(crate) fn around<S: Clone + Send + Sync + 'static>(routes: Router<S>, origins: &[HeaderValue]) -> Router<S> {
-    let routes = within(LONGEST_CALL, routes);
+/// Adds the layers. Unknown addresses and failures are answered in the envelope, too.
+pub(crate) fn around<S: Clone + Send + Sync + 'static>(routes: Router<S>, state: &WebState) -> Router<S> {
+    let routes = within(LONGEST_CALL, routes)
+        .layer(from_fn_with_state(state.limits(), limits::by_address))
+        .layer(from_fn_with_state(Arc::clone(&state.proxies), client::identify));
+    let origins = &state.cors_origins;
     let routes = if origins.is_empty() { routes } else { routes.layer(cors(origins)) };
     routes.layer(map_response(with_security_headers))
 }
@@ -103,7 +108,7 @@ mod tests {
     #[tokio::test]
     async fn panic_is_answered_in_the_envelope_without_its_text() {
         let call = Request::builder().uri("/").body(axum::body::Body::empty()).unwrap();
-        let answer = around(Router::new().route("/", get(fails)), &[]).oneshot(call).await.unwrap();
+        let answer = within(LONGEST_CALL, Router::new().route("/", get(fails))).oneshot(call).await.unwrap();
         assert_eq!(answer.status(), StatusCode::INTERNAL_SERVER_ERROR);
         assert_eq!(answer.headers()["content-type"], crate::problem::MEDIA_TYPE);
         let bytes = axum::body::to_bytes(answer.into_body(), MAX_BYTES).await.unwrap();

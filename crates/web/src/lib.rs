@@ -21,6 +21,7 @@ mod answer;
 mod audit;
 mod auth;
 mod body;
+mod client;
 mod exclusive;
 mod field;
 mod guard;
@@ -30,6 +31,7 @@ mod input;
 mod institutions;
 mod keys;
 mod layers;
+mod limits;
 mod openapi;
 mod orphans;
 mod path;
@@ -47,6 +49,8 @@ mod webhooks;
 mod wrong_keys;
 
 pub use auth::ApiKeys;
+pub use client::{ForwardedHeader, Proxies};
+pub use limits::{Rate, RateLimits};
 pub use openapi::openapi;
 pub use state::WebState;
 
@@ -80,7 +84,9 @@ pub fn router(state: WebState) -> Result<axum::Router, UndeclaredOperations> {
     let guard = axum::middleware::from_fn_with_state(guard, guard::guard);
     let replay = axum::middleware::from_fn_with_state(state.clone(), idempotency::replay);
     let body_time = body::BodyTime(state.body_time);
-    // The guard comes first: an answer is repeated only to the caller that got it.
-    let routes = guarded.route_layer(replay).route_layer(guard).merge(open).layer(axum::Extension(body_time));
-    Ok(layers::around(routes, &state.cors_origins).with_state(state))
+    let by_key = axum::middleware::from_fn_with_state(state.limits(), limits::by_key);
+    // The last one is the first that a call passes: an answer is repeated only to the caller that got it.
+    let guarded = guarded.route_layer(replay).route_layer(by_key).route_layer(guard);
+    let routes = guarded.merge(open).layer(axum::Extension(body_time));
+    Ok(layers::around(routes, &state).with_state(state))
 }

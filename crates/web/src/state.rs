@@ -9,7 +9,9 @@ use engine::Engine;
 use tokio::sync::watch;
 
 use crate::auth::{ApiKeys, Keys};
+use crate::client::Proxies;
 use crate::exclusive::Exclusive;
+use crate::limits::{LimitState, Limiters, RateLimits};
 use crate::read_log::ReadLog;
 
 /// The engine behind the API, and the keys of its callers. Cheap to clone.
@@ -20,6 +22,8 @@ pub struct WebState {
     pub(crate) exclusive: Exclusive,
     pub(crate) body_time: Duration,
     pub(crate) cors_origins: Arc<[HeaderValue]>,
+    pub(crate) proxies: Arc<Proxies>,
+    pub(crate) limiters: Arc<Limiters>,
     pub(crate) reads: ReadLog,
     stop: Option<watch::Receiver<bool>>,
 }
@@ -30,9 +34,17 @@ pub(crate) const USUAL_BODY_TIME: Duration = Duration::from_secs(10);
 impl WebState {
     /// Creates the state of an API to `engine` for the holders of `keys`, and of the keys in the store.
     pub fn new(engine: Arc<Engine>, keys: ApiKeys) -> Self {
-        let keys = Arc::new(Keys::new(keys));
-        let (exclusive, reads) = (Exclusive::default(), ReadLog::default());
-        Self { engine, keys, exclusive, body_time: USUAL_BODY_TIME, cors_origins: Arc::default(), reads, stop: None }
+        Self {
+            engine,
+            keys: Arc::new(Keys::new(keys)),
+            exclusive: Exclusive::default(),
+            body_time: USUAL_BODY_TIME,
+            cors_origins: Arc::default(),
+            proxies: Arc::default(),
+            limiters: Arc::default(),
+            reads: ReadLog::default(),
+            stop: None,
+        }
     }
 
     /// Sets how long the body of a call may take to arrive. Default 10 seconds.
@@ -50,6 +62,20 @@ impl WebState {
         self
     }
 
+    /// Sets the proxies that are believed about the address of their client. Default none.
+    #[must_use]
+    pub fn with_proxies(mut self, proxies: Proxies) -> Self {
+        self.proxies = Arc::new(proxies);
+        self
+    }
+
+    /// Sets how many calls a caller may make. Default any number.
+    #[must_use]
+    pub fn with_limits(mut self, limits: RateLimits) -> Self {
+        self.limiters = Arc::new(Limiters::new(limits));
+        self
+    }
+
     /// Ends all waits for changes when `stop` turns true: such calls are answered at once.
     #[must_use]
     pub fn stopped_by(mut self, stop: watch::Receiver<bool>) -> Self {
@@ -60,6 +86,12 @@ impl WebState {
     /// Writes the reads of patron data that were not written yet, before the store is closed.
     pub async fn write_reads(&self) {
         self.reads.write(self.engine.store()).await;
+    }
+
+    /// Returns everything that the limits of calls need.
+    pub(crate) fn limits(&self) -> LimitState {
+        let (limiters, proxies) = (Arc::clone(&self.limiters), Arc::clone(&self.proxies));
+        LimitState { engine: Arc::clone(&self.engine), limiters, proxies }
     }
 
     /// Returns the output of `waiting`, or `None` if the hub stops before.

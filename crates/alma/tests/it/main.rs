@@ -10,5 +10,6 @@ mod inventory;
 mod lists;
 mod patrons;
 mod privacy;
+mod refused_addresses;
 mod retries;
 mod setup;

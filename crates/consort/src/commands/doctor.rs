@@ -13,7 +13,7 @@ use store::Store;
 
 use crate::api::{Hub, HubArgs};
 use crate::commands::request::{segment, text};
-use crate::commands::serve::{database, open_store};
+use crate::commands::serve::{database, load_tls, open_store};
 use crate::config::Config;
 use crate::failure::{Failure, Result};
 use crate::output::print_result;
@@ -50,6 +50,7 @@ impl Doctor {
             Err(failure) => rows.push(bad("configuration", failure.to_string())),
             Ok(config) => {
                 rows.push(good("configuration", "no faults".to_owned()));
+                rows.extend(examine_network(&config));
                 self.examine(&config, &mut rows).await;
                 rows.push(keys_row(&config).await);
                 // This check comes last, since a store may just have been created.
@@ -105,7 +106,9 @@ impl Doctor {
         let Some(key) = key else {
             return rows.push(bad("port", format!("{} is taken, and no key is known to ask the hub", config.listen)));
         };
-        let hub = match Hub::at(&format!("http://{}", config.listen), key) {
+        // A certificate is for the hub's name, which only the caller knows.
+        let address = if config.tls.is_some() { self.hub.hub.clone() } else { format!("http://{}", config.listen) };
+        let hub = match Hub::at(&address, key) {
             Ok(hub) => hub,
             Err(failure) => return rows.push(bad("hub", failure.to_string())),
         };
@@ -160,6 +163,20 @@ async fn keys_row(config: &Config) -> Row {
         return bad("API keys", found.to_owned());
     }
     good("API keys", names.into_iter().collect::<Vec<_>>().join(", "))
+}
+
+/// Examines whether the API's clients send their keys encrypted.
+fn examine_network(config: &Config) -> Vec<Row> {
+    let mut rows = Vec::new();
+    match load_tls(config) {
+        Ok(None) => {}
+        Ok(Some(_)) => rows.push(good("TLS", "certificate and key fit".to_owned())),
+        Err(failure) => rows.push(bad("TLS", failure.to_string())),
+    }
+    if let Some(warning) = config.exposure() {
+        rows.push(Row { mark: WARNING, what: "TLS", found: warning });
+    }
+    rows
 }
 
 fn good(what: &'static str, found: String) -> Row {

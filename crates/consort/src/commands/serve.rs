@@ -13,6 +13,7 @@ use engine::{Clock as _, Engine, Ids, SystemClock};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use secrecy::ExposeSecret;
+use serving::Tls;
 use store::{Database, KeyError, MasterKey, Store};
 use tokio::net::TcpListener;
 use tracing::{info, warn};
@@ -29,6 +30,9 @@ use crate::private;
 const LONGEST_STOP: Duration = Duration::from_secs(7);
 /// The time that the store has to close.
 const LONGEST_CLOSE: Duration = Duration::from_secs(1);
+
+/// How often the hub reads the files of its certificate, to find out whether they have changed.
+const TLS_READ_EVERY: Duration = Duration::from_secs(10);
 
 /// Run the hub.
 #[derive(Args, Debug)]
@@ -58,6 +62,10 @@ impl Serve {
         if config.file.is_none() {
             warn!("serve runs without --config: only the defaults and the CONSORT_ variables apply");
         }
+        let tls = load_tls(&config)?;
+        if let Some(warning) = config.exposure() {
+            warn!("{warning}");
+        }
         // The port comes first: a second hub then fails before it touches the store.
         let listener = listen(&config).await?;
         let store = open_store(&config).await?;
@@ -69,14 +77,14 @@ impl Serve {
             warn!("{found}");
         }
         let engine = join(&config, &store).await?;
-        self.serve(&config, listener, store, engine, configured).await
+        self.serve(&config, (listener, tls), store, engine, configured).await
     }
 
     /// Serves the API and works until the hub is to stop. Then finishes the work in progress and closes the store.
     async fn serve(
         self,
         config: &Config,
-        listener: TcpListener,
+        (listener, tls): (TcpListener, Option<Arc<Tls>>),
         store: Store,
         engine: Arc<Engine>,
         keys: ApiKeys,
@@ -90,15 +98,12 @@ impl Serve {
         }
 
         let (stop, stopped) = tokio::sync::watch::channel(false);
-        let state = WebState::new(Arc::clone(&engine), keys)
-            .with_body_time(Duration::from_secs(config.http.body_seconds))
-            .with_cors_origins(config.cors_origins())
-            .stopped_by(stopped.clone());
+        let state = web_state(config, &engine, keys).stopped_by(stopped.clone());
         let router =
             web::router(state.clone()).map_err(|error| Failure::new(format!("The hub can't start: {error}.")))?;
         let worker = tokio::spawn(Arc::clone(&engine).run(on(stopped.clone())));
-        info!(address = %config.listen, node = %config.engine.node, "the hub is ready");
-        let mut server = tokio::spawn(serving::serve(listener, router, limits, on(stopped)));
+        info!(address = %config.listen, tls = tls.is_some(), node = %config.engine.node, "the hub is ready");
+        let mut server = serve_api(listener, tls, router, limits, stopped);
         let mut served = None;
         tokio::select! {
             () = wait_for_shutdown(self.until_stdin_ends) => {}
@@ -125,6 +130,40 @@ impl Serve {
             _ => Ok(()),
         }
     }
+}
+
+/// Creates the state of the API.
+fn web_state(config: &Config, engine: &Arc<Engine>, keys: ApiKeys) -> WebState {
+    WebState::new(Arc::clone(engine), keys)
+        .with_body_time(Duration::from_secs(config.http.body_seconds))
+        .with_cors_origins(config.cors_origins())
+        .with_proxies(config.proxies())
+        .with_limits(config.rate_limits())
+}
+
+/// Serves the API in a task of its own, over TLS if there is a certificate.
+fn serve_api(
+    listener: TcpListener,
+    tls: Option<Arc<Tls>>,
+    router: axum::Router,
+    limits: serving::Limits,
+    stopped: tokio::sync::watch::Receiver<bool>,
+) -> tokio::task::JoinHandle<()> {
+    let Some(tls) = tls else { return tokio::spawn(serving::serve(listener, router, limits, on(stopped))) };
+    tokio::spawn(Arc::clone(&tls).watch(TLS_READ_EVERY, on(stopped.clone())));
+    tokio::spawn(serving::serve_tls(listener, router, limits, on(stopped), tls))
+}
+
+/// Loads the certificate and key of the API, if there are any.
+pub(crate) fn load_tls(config: &Config) -> Result<Option<Arc<Tls>>> {
+    let Some(files) = &config.tls else { return Ok(None) };
+    let tls = Tls::load(&files.certificate, &files.key).map_err(|error| {
+        Failure::usage(format!("The API can't be served over TLS: {error}.")).advice(
+            "Under [tls], `certificate` names a PEM file with the hub's certificate and those of its issuers, and `key` \
+             one with its unencrypted key. This user must be able to read both.",
+        )
+    })?;
+    Ok(Some(Arc::new(tls)))
 }
 
 /// Creates the engine and takes the node's name.

@@ -13,6 +13,7 @@ mod errors;
 mod keeping;
 mod keys;
 mod lessons;
+mod network;
 mod nodes;
 mod patience;
 mod pipes;

@@ -370,6 +370,11 @@ impl HostLms for Alma {
         self.read(list, keys).await
     }
 
+    async fn check_address(&self) -> std::result::Result<(), SettingError> {
+        let checked = self.client.check_address().await;
+        checked.map_err(|error| SettingError { key: "base_url".to_owned(), message: error.to_string() })
+    }
+
     fn signature_header(&self) -> &'static str {
         alma::webhook::SIGNATURE_HEADER
     }

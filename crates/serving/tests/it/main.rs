@@ -3,6 +3,8 @@
 #![allow(clippy::disallowed_methods, reason = "time-outs of connections run by the machine's clock")]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that can't go on has failed")]
 
+mod tls;
+
 use std::net::SocketAddr;
 use std::time::Duration;
 

@@ -11,6 +11,7 @@ mod harness;
 mod headers;
 mod idempotency;
 mod keys;
+mod limits;
 mod logs;
 mod preconditions;
 mod requests;

@@ -387,3 +387,16 @@ async fn values_are_not_quoted_in_answers_to_a_set_up() {
         assert!(!answer.text.contains("canary"), "{}", answer.text);
     }
 }
+
+#[tokio::test]
+async fn address_of_a_metadata_service_is_no_address_of_a_library() {
+    let hub = Hub::start().await;
+    for url in
+        ["https://169.254.169.254", "http://0.0.0.0:1", "https://[fe80::1]", "https://[::ffff:169.254.169.254]/almaws"]
+    {
+        let answer = hub.put("/api/v1/institutions/01NEW", &institution(url)).await;
+        answer.is_problem(422, "INVALID_REQUEST");
+        assert_eq!(answer.errors(), [("settings.base_url", "INVALID_SETTING")], "{url}");
+    }
+    assert_eq!(hub.put("/api/v1/institutions/01NEW", &institution(DEAD)).await.status, 201, "loopback is allowed");
+}
