@@ -22,6 +22,7 @@ use crate::input::{Body, Query, input};
 use crate::path::PathCode;
 use crate::precondition::{IfMatch, IfNoneMatch, Tag, failed};
 use crate::problem::Problem;
+use crate::rules_schema;
 use crate::state::WebState;
 
 pub(crate) fn routes() -> OpenApiRouter<WebState> {
@@ -41,7 +42,7 @@ struct AgencyView {
     /// Its library there, if several agencies share a system.
     library: Option<String>,
     /// Its rules: what it takes part in, limits, and deadlines.
-    #[schema(value_type = Object)]
+    #[schema(schema_with = rules_schema::rules)]
     rules: Rules,
 }
 
@@ -128,7 +129,7 @@ impl Field for Rules {
     }
 
     fn schema() -> RefOr<Schema> {
-        Map::schema()
+        rules_schema::rules().into()
     }
 }
 

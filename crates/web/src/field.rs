@@ -149,8 +149,13 @@ pub(crate) fn wrong_type(wanted: &str, found: &Value) -> String {
     format!("It must be {wanted}, but is {found}.")
 }
 
+/// [`Reader::text`] as a regular expression, for the OpenAPI document: no control character, and not blank.
+const TEXT_PATTERN: &str =
+    r"^[^\u0000-\u001F\u007F-\u009F]*[^\s\u0000-\u001F\u007F-\u009F][^\u0000-\u001F\u007F-\u009F]*$";
+
 fn text_schema(longest: usize) -> ObjectBuilder {
-    ObjectBuilder::new().schema_type(Type::String).min_length(Some(1)).max_length(Some(longest))
+    let schema = ObjectBuilder::new().schema_type(Type::String).min_length(Some(1)).max_length(Some(longest));
+    schema.pattern(Some(TEXT_PATTERN))
 }
 
 /// A text for people.

@@ -17,6 +17,7 @@ use crate::auth::authenticate;
 use crate::problem::Problem;
 use crate::quota::{PollingPausedView, polling_paused};
 use crate::state::WebState;
+use crate::words;
 
 /// The time within which a database that doesn't answer is reported.
 const MAX_WAIT: Duration = Duration::from_secs(3);
@@ -30,25 +31,22 @@ pub(crate) fn routes() -> OpenApiRouter<WebState> {
 #[schema(as = Health)]
 struct HealthView {
     /// `ok`.
-    #[schema(value_type = String, example = "ok")]
+    #[schema(schema_with = words::ok)]
     status: &'static str,
-    #[serde(flatten)]
-    #[schema(inline)]
-    details: Option<HealthDetails>,
-}
-
-/// The details of the hub's health, for a key with the role `monitoring` or `consortium-admin`.
-#[derive(Debug, Serialize, ToSchema)]
-struct HealthDetails {
-    /// Intents that are not done yet, due or not.
-    open_intents: u64,
+    /// Intents that are not done yet, due or not. This and the following only for a key with the role `monitoring` or
+    /// `consortium-admin`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    open_intents: Option<u64>,
     /// Library systems that are out of service now. The hub itself is well; requests that need these systems wait.
-    systems_down: Vec<SystemDownView>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    systems_down: Option<Vec<SystemDownView>>,
     /// Institutions that the hub couldn't poll for some requests, three times in a row or more. Each of these requests
     /// has the reason in its `attention`.
-    polls_failing: Vec<PollsFailingView>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    polls_failing: Option<Vec<PollsFailingView>>,
     /// Institutions that the hub doesn't poll until their calls are counted anew. Work for patrons continues.
-    polling_paused: Vec<PollingPausedView>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    polling_paused: Option<Vec<PollingPausedView>>,
 }
 
 /// A library system that is out of service.
@@ -58,7 +56,7 @@ pub(crate) struct SystemDownView {
     /// The institution.
     institution: String,
     /// `unreachable`, `key_refused` or `quota_used_up`.
-    #[schema(value_type = String, example = "unreachable")]
+    #[schema(schema_with = words::outage)]
     outage: &'static str,
     /// The reason, as the last call found it.
     reason: String,
@@ -101,7 +99,7 @@ pub(crate) fn systems_down(engine: &Engine) -> Vec<SystemDownView> {
 #[schema(as = Probe)]
 struct ProbeView {
     /// `ok`.
-    #[schema(value_type = String, example = "ok")]
+    #[schema(schema_with = words::ok)]
     status: &'static str,
 }
 
@@ -165,7 +163,8 @@ async fn get_health(
     let caller = authenticate(&state, &headers, &extensions).await?;
     let health = health(&state).await?;
     if caller.is_none_or(|caller| caller.may_ever(Permission::Monitor).is_err()) {
-        return Ok(Json(HealthView { status: "ok", details: None }));
+        let (open_intents, systems_down, polls_failing, polling_paused) = (None, None, None, None);
+        return Ok(Json(HealthView { status: "ok", open_intents, systems_down, polls_failing, polling_paused }));
     }
     let (systems_down, polling_paused) = (systems_down(&state.engine), polling_paused(&state.engine));
     let polls_failing = health.polls_failing.into_iter();
@@ -176,8 +175,13 @@ async fn get_health(
             since,
         })
         .collect();
-    let details = HealthDetails { open_intents: health.open_intents, systems_down, polls_failing, polling_paused };
-    Ok(Json(HealthView { status: "ok", details: Some(details) }))
+    Ok(Json(HealthView {
+        status: "ok",
+        open_intents: Some(health.open_intents),
+        systems_down: Some(systems_down),
+        polls_failing: Some(polls_failing),
+        polling_paused: Some(polling_paused),
+    }))
 }
 
 fn cannot(reason: &str) -> Problem {

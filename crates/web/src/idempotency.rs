@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use axum::body::{Body, Bytes, to_bytes};
-use axum::extract::{FromRequestParts as _, MatchedPath, Request, State};
+use axum::extract::{MatchedPath, Request, State};
 use axum::http::header::{CONTENT_TYPE, ETAG, HeaderName, LOCATION, RETRY_AFTER};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::middleware::Next;
@@ -56,7 +56,9 @@ pub(crate) fn parameter() -> Parameter {
     let about = "A text of the caller's choice, such as a new UUID for each call. If the call is repeated with it within 24 \
                  hours, nothing is done, and the answer is the same, with the header `Idempotency-Replayed: true`. With \
                  another body: 422 (`IDEMPOTENCY_KEY_REUSED`); while the first call is under way: 409 (`CALL_UNDER_WAY`).";
-    header("Idempotency-Key", about, "0e4d1c5c-5a0b-4f52-9b3e-0a3f5a3c1d11")
+    // Blanks at the ends are no part of a header's value.
+    let pattern = format!("^[!-~]([ -~]{{0,{}}}[!-~])?$", LONGEST_KEY - 2);
+    header("Idempotency-Key", about, "0e4d1c5c-5a0b-4f52-9b3e-0a3f5a3c1d11", &pattern)
 }
 
 /// Answers a POST with a key that was used before as it was answered then.
@@ -65,8 +67,9 @@ pub(crate) async fn replay(State(state): State<WebState>, call: Request, next: N
         return Ok(next.run(call).await);
     }
     let Some(key) = key_of(call.headers())? else { return Ok(next.run(call).await) };
-    let (mut parts, body) = call.into_parts();
-    let actor = Actor::from_request_parts(&mut parts, &state).await?;
+    // A call without a caller is no operation, which the router answers.
+    let Some(actor) = call.extensions().get::<Actor>().cloned() else { return Ok(next.run(call).await) };
+    let (parts, body) = call.into_parts();
     let operation = parts.extensions.get::<MatchedPath>().map_or("", MatchedPath::as_str).to_owned();
     let body = limited_bytes(Request::from_parts(parts.clone(), body), &state, MAX_BYTES, "BODY_TOO_LARGE").await?;
     let address = parts.uri.path_and_query().map_or("", |address| address.as_str());

@@ -8,7 +8,7 @@ use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::request::Parts;
 use serde_json::{Map, Value};
 use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
-use utoipa::openapi::schema::{ObjectBuilder, Schema};
+use utoipa::openapi::schema::{AdditionalProperties, ObjectBuilder, Schema};
 use utoipa::openapi::{Ref, RefOr, Required};
 
 use crate::body::json_object;
@@ -122,6 +122,8 @@ pub(crate) use input;
 /// Returns the schema of an input.
 pub(crate) fn schema<T: Input>() -> RefOr<Schema> {
     let schema = ObjectBuilder::new().description(Some(paragraphs(&T::about()))).examples([T::example()]);
+    // An unknown field is a fault.
+    let schema = schema.additional_properties(Some(AdditionalProperties::FreeForm(false)));
     let fields = T::fields().into_iter();
     let schema = fields.fold(schema, |schema, field| {
         let schema = if field.required { schema.required(field.name) } else { schema };

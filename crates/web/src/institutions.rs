@@ -23,6 +23,7 @@ use crate::path::PathCode;
 use crate::precondition::{IfMatch, IfNoneMatch, Tag, failed};
 use crate::problem::{FieldError, Problem};
 use crate::state::WebState;
+use crate::words;
 
 pub(crate) fn routes() -> OpenApiRouter<WebState> {
     OpenApiRouter::new()
@@ -103,6 +104,7 @@ struct FindingView {
     subject: String,
     /// `ok`; `missing` if something that the hub needs doesn't exist or differs from the settings; `unknown` if it could
     /// not be read.
+    #[schema(schema_with = words::verdict)]
     verdict: &'static str,
     /// The problem and its solution; null if all is well.
     problem: Option<String>,

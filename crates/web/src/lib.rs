@@ -23,6 +23,7 @@ mod auth;
 mod body;
 mod client;
 mod exclusive;
+mod failures;
 mod field;
 mod guard;
 mod health;
@@ -44,8 +45,10 @@ mod reads;
 mod request_commands;
 mod request_view;
 mod requests;
+mod rules_schema;
 mod state;
 mod webhooks;
+mod words;
 mod wrong_keys;
 
 pub use auth::ApiKeys;

@@ -7,16 +7,18 @@ use axum::http::Method;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::response::IntoResponse;
 use utoipa::OpenApi;
+use utoipa::openapi::header::HeaderBuilder;
 use utoipa::openapi::path::Operation;
+use utoipa::openapi::schema::{ObjectBuilder, Type};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
-use utoipa::openapi::{Components, ContentBuilder, Ref, RefOr, ResponseBuilder};
+use utoipa::openapi::{Components, RefOr};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::problem::{Envelope, MEDIA_TYPE};
+use crate::problem::Envelope;
 use crate::state::WebState;
 use crate::{
-    agencies, audit, health, idempotency, institutions, keys, orphans, pickup_locations, quota, reads,
+    agencies, audit, failures, health, idempotency, institutions, keys, orphans, pickup_locations, quota, reads,
     request_commands, requests, webhooks,
 };
 
@@ -29,6 +31,7 @@ const KEY: &str = "api_key";
         description = "Direct consortial borrowing: patron requests between institutions, and their set-up.",
         license(name = "Apache-2.0", identifier = "Apache-2.0")
     ),
+    servers((url = "/", description = "This hub.")),
     components(schemas(Envelope)),
     tags(
         (name = "requests", description = "Patron requests, from placing to the last clean-up."),
@@ -63,7 +66,7 @@ pub(crate) fn parts() -> (Router<WebState>, Router<WebState>, utoipa::openapi::O
         .merge(audit::routes())
         .merge(reads::routes())
         .split_for_parts();
-    for operation in operations(&mut document) {
+    for (_, operation) in operations(&mut document) {
         operation.security = Some(vec![SecurityRequirement::new(KEY, Vec::<String>::new())]);
     }
     for path in document.paths.paths.values_mut() {
@@ -71,23 +74,22 @@ pub(crate) fn parts() -> (Router<WebState>, Router<WebState>, utoipa::openapi::O
             operation.parameters.get_or_insert_default().push(RefOr::T(idempotency::parameter()));
         }
     }
-    let (open, of_open) = OpenApiRouter::new()
+    let (open, mut of_open) = OpenApiRouter::new()
         .merge(health::routes())
         .merge(webhooks::open_routes())
         .routes(routes!(get_openapi))
         .split_for_parts();
+    for (_, operation) in operations(&mut of_open) {
+        let takes_key = operation.operation_id.as_deref().is_some_and(|id| WITH_OPTIONAL_KEY.contains(&id));
+        // An empty list says that no key is needed, and an empty requirement that one is optional.
+        let optional = || vec![SecurityRequirement::default(), SecurityRequirement::new(KEY, Vec::<String>::new())];
+        operation.security = Some(if takes_key { optional() } else { Vec::new() });
+    }
     document.merge(of_open);
-    for operation in operations(&mut document) {
-        let responses = &mut operation.responses.responses;
-        let response = ResponseBuilder::new().description("Why it was not done.").build();
-        responses.insert("default".to_owned(), response.into());
-        let failures = responses.iter_mut().filter(|(status, _)| !status.starts_with('2'));
-        for (_, response) in failures {
-            if let RefOr::T(response) = response {
-                let content = ContentBuilder::new().schema(Some(Ref::from_schema_name("Problem"))).build();
-                response.content.insert(MEDIA_TYPE.to_owned(), content.into());
-            }
-        }
+    for (method, operation) in operations(&mut document) {
+        let needs_key = needs_key(operation);
+        failures::describe(operation, method, needs_key);
+        describe_headers(operation);
     }
     let scheme = HttpBuilder::new()
         .scheme(HttpAuthScheme::Bearer)
@@ -113,17 +115,69 @@ pub(crate) fn operations_by_path(document: &utoipa::openapi::OpenApi) -> Vec<(&s
         for (method, operation) in methods {
             if let Some(operation) = operation {
                 let id = operation.operation_id.as_deref().unwrap_or("without an id");
-                all.push((path.as_str(), method, id, operation.security.is_some()));
+                all.push((path.as_str(), method, id, needs_key(operation)));
             }
         }
     }
     all
 }
 
-fn operations(document: &mut utoipa::openapi::OpenApi) -> impl Iterator<Item = &mut Operation> {
+/// The open operations whose answer says more to a caller with a key.
+const WITH_OPTIONAL_KEY: &[&str] = &["get_health"];
+
+/// Returns whether an operation needs a key. An open one has an empty list, or an empty requirement in it.
+fn needs_key(operation: &Operation) -> bool {
+    let needed = operation.security.as_deref().unwrap_or_default();
+    !needed.is_empty() && !needed.contains(&SecurityRequirement::default())
+}
+
+/// Returns all operations with their methods.
+fn operations(document: &mut utoipa::openapi::OpenApi) -> impl Iterator<Item = (&'static str, &mut Operation)> {
     document.paths.paths.values_mut().flat_map(|path| {
-        [&mut path.get, &mut path.put, &mut path.post, &mut path.delete].into_iter().filter_map(Option::as_mut)
+        [("get", &mut path.get), ("put", &mut path.put), ("post", &mut path.post), ("delete", &mut path.delete)]
+            .into_iter()
+            .filter_map(|(method, operation)| Some((method, operation.as_mut()?)))
     })
+}
+
+/// The operations whose answer has the version of an object in the header `ETag`.
+const WITH_TAG: &[&str] = &[
+    "place_request",
+    "get_request",
+    "cancel_request",
+    "poll_request",
+    "resume_request",
+    "choose_supplier",
+    "change_pickup_location",
+    "report_found",
+    "report_damage",
+    "settle_loss",
+    "end_request",
+    "undo_last_action",
+    "get_institution",
+    "put_institution",
+    "get_agency",
+    "put_agency",
+    "get_pickup_location",
+    "put_pickup_location",
+];
+
+/// Describes the headers of an operation's answers.
+fn describe_headers(operation: &mut Operation) {
+    let has_tag = operation.operation_id.as_deref().is_some_and(|id| WITH_TAG.contains(&id));
+    for (status, response) in &mut operation.responses.responses {
+        let RefOr::T(response) = response else { continue };
+        let mut add = |name: &str, about: &str, kind: Type| {
+            let header = HeaderBuilder::new().schema(Some(ObjectBuilder::new().schema_type(kind)));
+            response.headers.insert(name.to_owned(), RefOr::T(header.description(Some(about)).build()));
+        };
+        if has_tag && status.starts_with('2') {
+            add("ETag", "The version of the object, for `If-Match`.", Type::String);
+        }
+        if matches!(status.as_str(), "429" | "503") {
+            add("Retry-After", "Seconds after which the caller may try again.", Type::Integer);
+        }
+    }
 }
 
 /// Returns this document.

@@ -18,6 +18,7 @@ use crate::input::{Query, input};
 use crate::path::PathCode;
 use crate::problem::Problem;
 use crate::state::WebState;
+use crate::words;
 
 pub(crate) fn routes() -> OpenApiRouter<WebState> {
     OpenApiRouter::new().routes(routes!(list_orphans, remove_orphans))
@@ -51,7 +52,7 @@ struct OrphansView {
 #[schema(as = Orphan)]
 struct OrphanView {
     /// `record` (with its holding and item) or `hold`.
-    #[schema(value_type = String, example = "record")]
+    #[schema(schema_with = words::orphan)]
     kind: &'static str,
     /// Its id in the library's system.
     id: String,

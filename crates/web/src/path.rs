@@ -27,7 +27,8 @@ impl IntoParams for PathId {
 
 impl IntoParams for PathCode {
     fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
-        let schema = ObjectBuilder::new().schema_type(Type::String).pattern(Some(CODE_PATTERN));
+        let schema = ObjectBuilder::new().schema_type(Type::String).min_length(Some(1));
+        let schema = schema.max_length(Some(LONGEST_CODE)).pattern(Some(CODE_PATTERN)).examples(["01NORTH_INST"]);
         vec![in_path("code", "Its code.", schema)]
     }
 }
@@ -64,8 +65,8 @@ impl<S: Send + Sync> FromRequestParts<S> for PathCode {
 /// The longest code, in characters.
 pub(crate) const LONGEST_CODE: usize = 64;
 
-/// [`is_code`] as a regular expression, for the OpenAPI document; it does not exclude `.` and `..`.
-pub(crate) const CODE_PATTERN: &str = "^[A-Za-z0-9._:-]{1,64}$";
+/// [`is_code`] as a regular expression, for the OpenAPI document.
+pub(crate) const CODE_PATTERN: &str = r"^(?!\.{1,2}$)[A-Za-z0-9._:-]{1,64}$";
 
 /// The message about the form of a code, for callers that sent something else.
 pub(crate) const NO_CODE: &str = "A code has 1 to 64 letters, digits and the signs . _ : -, and isn't \".\" or \"..\".";

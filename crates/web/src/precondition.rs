@@ -183,19 +183,21 @@ pub(crate) fn failed(expected: Expected, error: store::Error) -> Problem {
 impl IntoParams for IfMatch {
     fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
         let about = "Makes the change only if the object still has this ETag; otherwise 412 (`PRECONDITION_FAILED`).";
-        vec![header("If-Match", about, "\"7\"")]
+        let tag = r#"(W/)?"[!#-~]*""#;
+        vec![header("If-Match", about, "\"7\"", &format!("^(\\*|{tag}( *, *{tag})*)$"))]
     }
 }
 
 impl IntoParams for IfNoneMatch {
     fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
         let about = "`*` creates the object, and refuses to change one that exists (412, `PRECONDITION_FAILED`).";
-        vec![header("If-None-Match", about, "*")]
+        vec![header("If-None-Match", about, "*", r"^\*$")]
     }
 }
 
-pub(crate) fn header(name: &str, about: &str, example: &str) -> Parameter {
-    let schema = ObjectBuilder::new().schema_type(Type::String).examples([example]);
+/// Describes a header of a call.
+pub(crate) fn header(name: &str, about: &str, example: &str, pattern: &str) -> Parameter {
+    let schema = ObjectBuilder::new().schema_type(Type::String).pattern(Some(pattern)).examples([example]);
     let parameter = ParameterBuilder::new().name(name).parameter_in(ParameterIn::Header).required(Required::False);
     parameter.description(Some(about)).schema(Some(schema)).build()
 }

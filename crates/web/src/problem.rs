@@ -68,7 +68,7 @@ pub(crate) struct Envelope {
     #[schema(value_type = String, example = "Unprocessable Entity")]
     title: &'static str,
     /// The HTTP status.
-    #[schema(example = 422)]
+    #[schema(example = 422, minimum = 400, maximum = 599)]
     status: u16,
     /// The event and its solution, for people.
     detail: String,

@@ -17,6 +17,7 @@ use crate::guard::Access;
 use crate::path::PathCode;
 use crate::problem::Problem;
 use crate::state::WebState;
+use crate::words;
 
 pub(crate) fn routes() -> OpenApiRouter<WebState> {
     OpenApiRouter::new().routes(routes!(get_quota)).routes(routes!(get_metrics))
@@ -76,7 +77,7 @@ struct PerDayView {
 #[schema(as = Paused)]
 struct PausedView {
     /// `polling`, with other deferrable work, or `everything`.
-    #[schema(value_type = String, example = "polling")]
+    #[schema(schema_with = words::paused)]
     what: &'static str,
     /// The end of the pause.
     #[schema(value_type = String, format = DateTime)]

@@ -19,6 +19,7 @@ use crate::problem::Problem;
 use crate::request_view::RequestView;
 use crate::requests::CopyInput;
 use crate::state::WebState;
+use crate::words;
 
 pub(crate) fn routes() -> OpenApiRouter<WebState> {
     OpenApiRouter::new()
@@ -396,7 +397,7 @@ struct EndPreview {
 #[derive(Debug, Serialize, ToSchema)]
 struct EndStep {
     /// The effect, such as `delete_virtual_bib_at_borrower`.
-    #[schema(value_type = String)]
+    #[schema(schema_with = words::effect)]
     act: &'static str,
     /// The institution.
     institution: Option<String>,

@@ -4,20 +4,13 @@ use access::PatronData;
 use jiff::Timestamp;
 use lending::{
     Attention, Cancellation, CancelledBy, ClosureBasis, ClosureSource, EarlierSupply, Hold, HoldEnd, HoldState,
-    ItemState, Loan, Patron, Refusal, RequestId, ShownPatron, Status, Supply, Tracked, VirtualSide,
+    ItemState, Loan, Patron, Refusal, RequestId, ShownPatron, Supply, Tracked, VirtualSide,
 };
 use serde::Serialize;
 use store::{AuditRow, Stored};
 use utoipa::ToSchema;
-use utoipa::openapi::schema::{Object, ObjectBuilder, Type};
 
-fn status_schema() -> Object {
-    ObjectBuilder::new()
-        .schema_type(Type::String)
-        .description(Some("A status of the workflow."))
-        .enum_values(Some(Status::ALL.map(|status| status.name())))
-        .build()
-}
+use crate::words;
 
 /// A patron request.
 #[derive(Debug, Serialize, ToSchema)]
@@ -27,21 +20,21 @@ pub(crate) struct RequestView {
     #[schema(value_type = uuid::Uuid)]
     id: RequestId,
     /// Its status.
-    #[schema(schema_with = status_schema)]
+    #[schema(schema_with = words::status)]
     status: &'static str,
     /// How it ended, such as `SUPPLIED`; null until that is known.
-    #[schema(value_type = Option<String>)]
+    #[schema(schema_with = words::optional_outcome)]
     outcome: Option<&'static str>,
     /// What it waits for.
     attention: AttentionView,
     /// Notable facts besides the status, such as `overdue`.
-    #[schema(value_type = Vec<String>)]
+    #[schema(schema_with = words::conditions)]
     conditions: Vec<&'static str>,
     /// The actions that are possible now, such as `cancel` or `next_supplier`.
-    #[schema(value_type = Vec<String>)]
+    #[schema(schema_with = words::actions)]
     actions: Vec<&'static str>,
     /// Which institutions play which side: `standard`, `local`, `pickup_anywhere`, `own_item_elsewhere` or `expedited`.
-    #[schema(value_type = String)]
+    #[schema(schema_with = words::workflow)]
     workflow: &'static str,
     /// The last day on which the patron can use the item.
     #[schema(value_type = Option<String>, format = Date)]
@@ -53,9 +46,10 @@ pub(crate) struct RequestView {
     #[schema(value_type = String, format = DateTime)]
     updated_at: Timestamp,
     /// The number of times it was saved.
+    #[schema(minimum = 1)]
     version: i64,
     /// The effect that the hub executes at this moment, such as `place_hold_at_lender`; null while it waits.
-    #[schema(value_type = Option<String>)]
+    #[schema(schema_with = words::optional_effect)]
     current_effect: Option<&'static str>,
     /// The title in the lender's record; null before a copy is chosen.
     title: Option<String>,
@@ -119,7 +113,7 @@ enum AttentionView {
     Waiting {
         /// The party: `lending_library`, `pickup_library`, `patron`, `lender_system`, `borrower_system` or
         /// `pickup_system`.
-        #[schema(value_type = String)]
+        #[schema(schema_with = words::waited_for)]
         on: &'static str,
         /// When it began.
         #[schema(value_type = String, format = DateTime)]
@@ -137,7 +131,7 @@ enum AttentionView {
         /// The event and its meaning, for staff.
         explanation: String,
         /// The possible actions, such as `resume` or `cancel`.
-        #[schema(value_type = Vec<String>)]
+        #[schema(schema_with = words::actions)]
         actions: Vec<&'static str>,
     },
 }
@@ -229,7 +223,7 @@ struct LenderView {
     /// The levels of its chronology, such as year and month; blank where a level isn't used.
     chronology: Vec<String>,
     /// The item's state in the last observation, such as `in_transit`.
-    #[schema(value_type = String)]
+    #[schema(schema_with = words::item_state)]
     item_state: &'static str,
     /// The library system's own word, if the hub has none.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -265,7 +259,7 @@ struct BorrowerView {
     /// The virtual item's barcode: the lender's, or one with a prefix if that was taken.
     barcode: Option<String>,
     /// The virtual item's state in the last observation, or when it was made; null before that.
-    #[schema(value_type = Option<String>)]
+    #[schema(schema_with = words::optional_item_state)]
     item_state: Option<&'static str>,
     /// The library system's own word, if the hub has none.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -283,15 +277,15 @@ struct HoldView {
     /// Its id there.
     id: String,
     /// Its state in the last observation, such as `not_started`.
-    #[schema(value_type = String)]
+    #[schema(schema_with = words::hold_state)]
     state: &'static str,
     /// Whether it still exists.
     open: bool,
     /// How it ended, such as `Canceled` or `Hold Shelf Expired`, unless the hub ended it.
-    #[schema(value_type = Option<String>)]
+    #[schema(schema_with = words::optional_closure)]
     closure: Option<&'static str>,
     /// How the hub knows that: `reported` by the library's system, or `inferred` from hold, item and loan.
-    #[schema(value_type = Option<String>)]
+    #[schema(schema_with = words::optional_closure_source)]
     closure_source: Option<&'static str>,
     /// The fact from which an inferred closure follows, as the rest of a sentence.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -317,7 +311,7 @@ struct LoanView {
 #[schema(as = Cancellation)]
 struct CancellationView {
     /// `patron`, `staff`, `at_borrower` or `deadline`.
-    #[schema(value_type = String)]
+    #[schema(schema_with = words::canceller)]
     by: &'static str,
     /// The reason, in their words.
     reason: Option<String>,
@@ -347,6 +341,7 @@ struct RefusalView {
 #[derive(Debug, Serialize, ToSchema)]
 struct TimelineRow {
     /// Its position, from 1.
+    #[schema(minimum = 1)]
     seq: i64,
     /// The time.
     #[schema(value_type = String, format = DateTime)]
@@ -354,10 +349,10 @@ struct TimelineRow {
     /// The event, such as `hold_placed_at_lender`.
     event: String,
     /// The status before, if it changed.
-    #[schema(value_type = Option<String>)]
+    #[schema(schema_with = words::optional_status)]
     from: Option<&'static str>,
     /// The status after, if it changed.
-    #[schema(value_type = Option<String>)]
+    #[schema(schema_with = words::optional_status)]
     to: Option<&'static str>,
     /// The reason for the change.
     reason: Option<String>,

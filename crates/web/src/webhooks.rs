@@ -26,6 +26,7 @@ use crate::input::{Body, Query, input};
 use crate::path::PathCode;
 use crate::problem::Problem;
 use crate::state::WebState;
+use crate::words;
 
 /// The largest message, in bytes. Those of library systems are some kilobytes.
 const MAX_BYTES: usize = 256 * 1_024;
@@ -148,7 +149,7 @@ impl Field for Challenge {
 struct WebhookResultView {
     /// `accepted`: the hub polls or updates the requests it concerns. `duplicate`: it was received before. `ignored`:
     /// no request waits for it.
-    #[schema(value_type = String, example = "accepted")]
+    #[schema(schema_with = words::webhook_result)]
     result: &'static str,
 }
 

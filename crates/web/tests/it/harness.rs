@@ -149,12 +149,17 @@ impl Hub {
         hub
     }
 
+    /// Makes a call, and compares its answer with the OpenAPI document.
     pub(crate) async fn send(&self, call: reqwest::RequestBuilder) -> Answer {
-        let answer = call.send().await.unwrap();
+        let call = call.build().unwrap();
+        let (method, path) = (call.method().to_string(), call.url().path().to_owned());
+        let answer = self.http.execute(call).await.unwrap();
         let (status, headers) = (answer.status().as_u16(), answer.headers().clone());
         let text = answer.text().await.unwrap();
         let body = serde_json::from_str(&text).unwrap_or(Value::Null);
-        Answer { status, headers, text, body }
+        let answer = Answer { status, headers, text, body };
+        crate::contract::check(&method, &path, &answer);
+        answer
     }
 
     /// Creates a call with the key, without sending it.

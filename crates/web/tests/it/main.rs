@@ -5,6 +5,7 @@
 mod access;
 mod audit;
 mod auth;
+mod contract;
 mod document;
 mod envelope;
 mod harness;
