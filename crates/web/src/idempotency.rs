@@ -84,11 +84,7 @@ pub(crate) async fn replay(State(state): State<WebState>, call: Request, next: N
         Begun::Kept(answer) => repeat(&answer),
         Begun::Running(_) => {
             let detail = "An earlier call with this Idempotency-Key is under way. Repeat the call to get its answer.";
-<<<<<<< HEAD
-            Err(Problem::new(StatusCode::CONFLICT, "CALL_UNDER_WAY", detail).retry_after(RETRY_AFTER_SECONDS))
-=======
             Err(Problem::new(StatusCode::CONFLICT, "CALL_UNDER_WAY", detail).retry_after(RETRY_SECONDS))
->>>>>>> f79cdb2 (TLS, limits of calls, named proxies; nothing is sent to link-local and metadata addresses)
         }
         Begun::Secret => {
             let detail = "The answer to this call contained a secret, which is shown once. Nothing was done now. If the \
