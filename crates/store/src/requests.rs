@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use lending::{Attention, Barcode, InstitutionCode, ItemId, PatronId, Request, RequestId, Side, Status};
+use lending::{Attention, Barcode, InstitutionCode, ItemId, LibraryCode, PatronId, Request, RequestId, Side, Status};
 
 use crate::audit::{AuditEntry, AuditRow, ENTRIES, chain};
 use crate::audit_chain::Link;
