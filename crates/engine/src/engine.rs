@@ -274,6 +274,11 @@ impl Engine {
         Ok(())
     }
 
+    /// Counts a call of the hub's API with a wrong key.
+    pub fn count_wrong_key(&self) {
+        self.metrics.count_wrong_key();
+    }
+
     /// Returns the node's metrics in OpenMetrics' text format.
     pub async fn metrics(&self) -> Result<String, Error> {
         self.metrics.set(self.store().queue_counts().await?.open, self.store().commits());

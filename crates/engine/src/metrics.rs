@@ -37,6 +37,7 @@ pub(crate) struct Metrics {
     reaction: Family<Cause, Histogram, fn() -> Histogram>,
     open_intents: Gauge,
     commits: Counter,
+    wrong_keys: Counter,
     setup_findings: Family<CheckedFor, Gauge>,
     setup_check_age: Family<Institution, Gauge>,
 }
@@ -53,6 +54,7 @@ impl Metrics {
             reaction: Family::new_with_constructor(histogram),
             open_intents: Gauge::default(),
             commits: Counter::default(),
+            wrong_keys: Counter::default(),
             setup_findings: Family::default(),
             setup_check_age: Family::default(),
         };
@@ -65,6 +67,8 @@ impl Metrics {
         registry.register("open_intents", "Intents that are not finished, due or not", open_intents);
         let commits = metrics.commits.clone();
         registry.register("store_commits", "Transactions committed since the node started", commits);
+        let wrong_keys = metrics.wrong_keys.clone();
+        registry.register("wrong_api_keys", "Calls of the hub's API with a wrong key", wrong_keys);
         registry.register(
             "setup_findings",
             "Findings of the last check of an institution's set-up that are missing or unknown",
@@ -76,6 +80,11 @@ impl Metrics {
             metrics.setup_check_age.clone(),
         );
         metrics
+    }
+
+    /// Counts a call of the hub's API with a wrong key.
+    pub(crate) fn count_wrong_key(&self) {
+        self.wrong_keys.inc();
     }
 
     /// Sets the gauges of the checks of institutions' set-ups.

@@ -198,6 +198,7 @@ pub(crate) async fn authenticate(
     if let Some(caller) = state.keys.caller(state.engine.store(), key, now).await? {
         return Ok(Some(caller));
     }
+    state.engine.count_wrong_key();
     state.keys.wrong.delay(address(extensions), now).await;
     Err(Problem::unknown_key())
 }

@@ -3,7 +3,7 @@
 use access::Role;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::json;
-use store::{AdminAct, ApiKey, Database, Error, PatronRead, User};
+use store::{AdminAct, ApiKey, Database, Error, OfAgencies, PatronRead, RequestFilter, User};
 use uuid::Uuid;
 
 use crate::harness::{self, Fixture, both, commit, noon};
@@ -155,6 +155,44 @@ both! {
         commit(&fixture.store, |unit| unit.note_api_key_use(Uuid::from_u128(5), noon(61))).await.unwrap();
         let used = fixture.store.api_keys().await.unwrap().into_iter().find(|key| key.id.as_u128() == 5).unwrap();
         assert_eq!(used.last_used_at, Some(noon(61)));
+    }
+
+    async fn list_has_the_requests_of_some_agencies_whatever_signs_their_codes_have(fixture) {
+        let with = |number: u128, agency: &str, lender: Option<(&str, &str)>, pickup: &str| {
+            let mut request = crate::requests::request(number);
+            request.patron.agency = agency.into();
+            request.pickup.code = pickup.into();
+            request.supply = lender.map(|(institution, library)| {
+                let copy = lending::Copy { library: library.into(), ..lending::example::copy("31999") };
+                lending::Supply::new(institution.into(), copy)
+            });
+            request
+        };
+        for request in [
+            with(1, "A_B", None, "DESK"),
+            with(2, "AXB", None, "DESK"),
+            with(3, "OTHER", Some(("01LEND", "MAIN")), "DESK"),
+            with(4, "OTHER", Some(("01LEND", "BRANCH")), "DESK"),
+            with(5, "OTHER", Some(("01LEND", "MAIN,01LEND/BRANCH")), "DESK"),
+            with(6, "OTHER", Some(("01PART", "ANY")), "D_SK"),
+            with(7, "OTHER", None, "D_SK"),
+        ] {
+            crate::requests::insert(&fixture, &request).await;
+        }
+        let listed = async |of: OfAgencies| {
+            let filter = RequestFilter { of_agencies: Some(of), ..RequestFilter::default() };
+            let page = fixture.store.requests(&filter).await.unwrap();
+            page.requests.iter().map(|stored| stored.request.id.0.as_u128()).collect::<Vec<_>>()
+        };
+        let none = OfAgencies::default;
+        assert_eq!(listed(none()).await, [0_u128; 0]);
+        assert_eq!(listed(OfAgencies { borrowers: vec!["A_B".into()], ..none() }).await, [1]);
+        assert_eq!(listed(OfAgencies { pickup_locations: vec!["D_SK".into()], ..none() }).await, [7, 6]);
+        let branch = ("01LEND".into(), "BRANCH".into());
+        assert_eq!(listed(OfAgencies { lender_libraries: vec![branch], ..none() }).await, [4]);
+        let others = vec![("01LEND".into(), "BRANCH".into())];
+        let rest = OfAgencies { lenders: vec!["01LEND".into()], other_libraries: others, ..none() };
+        assert_eq!(listed(rest).await, [5, 3]);
     }
 
     async fn reads_are_listed_by_the_patrons_agency_and_their_reasons_are_sealed(fixture) {

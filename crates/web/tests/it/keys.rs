@@ -159,4 +159,6 @@ async fn answer_to_a_wrong_key_is_delayed_and_that_to_a_right_one_is_not() {
     }
     assert!(!delayed.is_finished(), "the wrong key waits while right ones are answered");
     assert_eq!(delayed.await.unwrap().unwrap().status(), 401);
+    let metrics = hub.get("/metrics").await.text;
+    assert!(metrics.contains("consort_wrong_api_keys_total 8\n"), "{metrics}");
 }
