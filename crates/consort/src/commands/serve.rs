@@ -69,9 +69,7 @@ impl Serve {
         // The port comes first: a second hub then fails before it touches the store.
         let listener = listen(&config).await?;
         let store = open_store(&config).await?;
-        if config.api_keys.is_empty() && !has_valid_key(&store).await? {
-            return Err(no_api_key(&config));
-        }
+        check_keys(&config, &store).await?;
         warn_of_unknown_agencies(&config, &store).await?;
         for found in private::too_open(&config) {
             warn!("{found}");
@@ -208,10 +206,25 @@ async fn has_store(config: &Config) -> bool {
     Store::is_there(&database(config)).await.unwrap_or(true)
 }
 
-async fn has_valid_key(store: &Store) -> Result<bool> {
+/// Refuses to start without a valid key, and with one that has a name in the configuration and another in the store:
+/// timelines could not say who acted.
+async fn check_keys(config: &Config, store: &Store) -> Result<()> {
     let now = SystemClock::default().now();
     let keys = store.api_keys().await.map_err(|error| Failure::new(format!("The API keys can't be read: {error}.")))?;
-    Ok(keys.iter().any(|key| key.is_valid(now)))
+    if config.api_keys.is_empty() && !keys.iter().any(|key| key.is_valid(now)) {
+        return Err(no_api_key(config));
+    }
+    for (name, configured) in &config.api_keys {
+        let digest = store::api_key_digest(configured.key.expose_secret().trim());
+        if let Some(stored) = keys.iter().find(|key| key.digest == digest) {
+            let what = format!("The key {name} of the configuration is the key {} of the store, too.", stored.name);
+            return Err(Failure::usage(what).advice("Remove it from the configuration: the key of the store suffices."));
+        }
+        if keys.iter().any(|key| key.name == *name && key.is_valid(now)) {
+            warn!(key = name, "the configuration and the store have a key of this name; timelines show both as one");
+        }
+    }
+    Ok(())
 }
 
 /// Warns of keys that stand for agencies that don't exist: they see nothing.

@@ -56,6 +56,12 @@ async fn first_key_is_made_by_command_line_and_a_hub_without_configured_keys_sta
     let stored = std::fs::read(data.join("consort.db")).unwrap();
     assert!(!stored.windows(key.len()).any(|bytes| bytes == key.as_bytes()), "the store holds no key");
 
+    let both = dir_file(&dir, "both.toml");
+    let text = format!("listen = \"{at}\"\ndata_dir = \"{}\"\n[api_keys]\nother = \"{key}\"\n", data.display());
+    std::fs::write(&both, text).unwrap();
+    let shared = complaint(&consort(&["serve", "--until-stdin-ends", "--config", both.to_str().unwrap()]));
+    assert!(shared.contains("is the key admin of the store, too") && !shared.contains(&key), "{shared}");
+
     let mut hub = tokio::process::Command::new(env!("CARGO_BIN_EXE_consort"))
         .args(["--log", "error", "serve", "--config", path])
         .stdin(Stdio::null())
