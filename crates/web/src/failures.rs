@@ -42,13 +42,15 @@ const OF_OPERATIONS: &[(&str, u16, &[&str])] = &[
     ("put_agency", 409, &["BELONGS_TO_ANOTHER_INSTITUTION", "STILL_REFERRED_TO"]),
     ("delete_agency", 409, &["STILL_REFERRED_TO"]),
     ("put_pickup_location", 409, &["BELONGS_TO_ANOTHER_INSTITUTION", "STILL_REFERRED_TO"]),
-    ("list_requests", 403, &["PATRON_NOT_NAMED"]),
+    ("list_requests", 403, &["PATRON_NOT_NAMED", "PATRON_NOT_SHOWN"]),
     ("undo_last_action", 403, &["NOT_YOUR_ACT"]),
     ("get_health", 401, &["API_KEY_UNKNOWN"]),
     ("create_key", 403, &["MORE_THAN_OWN_ROLE"]),
     ("create_key", 409, &["KEY_NOT_AVAILABLE"]),
     ("rotate_key", 403, &["MORE_THAN_OWN_ROLE"]),
     ("rotate_key", 409, &["KEY_NOT_AVAILABLE"]),
+    ("add_user", 403, &["MORE_THAN_OWN_ROLE"]),
+    ("add_user", 409, &["USER_EXISTS"]),
     ("revoke_key", 409, &["KEY_NOT_AVAILABLE"]),
     ("take_message", 400, &["UNREADABLE_MESSAGE", "BODY_CUT_OFF"]),
     ("take_message", 401, &["WRONG_SIGNATURE"]),
@@ -101,7 +103,7 @@ fn codes_of(operation: &Operation, method: &str, needs_key: bool) -> Codes {
         match (name, place) {
             ("id", ParameterIn::Path) => {
                 add(400, &["INVALID_ID"]);
-                add(403, &["PATRON_NOT_NAMED"]);
+                add(403, &["PATRON_NOT_NAMED", "PATRON_NOT_SHOWN"]);
             }
             ("code", ParameterIn::Path) => add(400, &["INVALID_CODE"]),
             (_, ParameterIn::Query) => {
