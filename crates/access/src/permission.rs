@@ -44,7 +44,7 @@ pub enum Permission {
     ReadSetUp,
     /// To change and check the set-up.
     ChangeSetUp,
-    /// To manage API keys.
+    /// To manage API keys and users.
     ManageKeys,
     /// To read the log of administrative acts and of reads of patron data.
     ReadLogs,
@@ -133,7 +133,7 @@ impl Permission {
             Self::Resume => "poll the libraries now, and resume a request whose problem was fixed",
             Self::ReadSetUp => "read the set-up",
             Self::ChangeSetUp => "change and check the set-up",
-            Self::ManageKeys => "manage API keys",
+            Self::ManageKeys => "manage API keys and users",
             Self::ReadLogs => "read the logs of administrative acts and of reads of patron data",
             Self::Monitor => "read metrics and the details of the hub's health",
         }

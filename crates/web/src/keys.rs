@@ -23,13 +23,13 @@ use crate::answer::ContainsSecret;
 use crate::audit::Changed;
 use crate::field::{Field, List, Number, Reader};
 use crate::guard::Access;
-use crate::input::{Body, Read, input};
+use crate::input::{Body, input};
 use crate::path::{CODE_PATTERN, LONGEST_CODE, NO_CODE, PathCode};
-use crate::problem::Problem;
+use crate::problem::{FieldError, Problem};
 use crate::state::WebState;
 
-/// The largest number of agencies of a key.
-const MOST_AGENCIES: usize = 200;
+/// The largest number of agencies of a key or a user.
+pub(crate) const MOST_AGENCIES: usize = 200;
 
 pub(crate) fn routes() -> OpenApiRouter<WebState> {
     OpenApiRouter::new().routes(routes!(list_keys, create_key)).routes(routes!(revoke_key)).routes(routes!(rotate_key))
@@ -93,9 +93,9 @@ struct KeyList {
     keys: Vec<KeyView>,
 }
 
-/// The name of a key.
+/// The name of a key or a user.
 #[derive(Debug)]
-struct KeyName(String);
+pub(crate) struct KeyName(pub(crate) String);
 
 impl Field for KeyName {
     fn read(value: Value, reader: &mut Reader) -> Option<Self> {
@@ -204,7 +204,11 @@ async fn create_key(
     access: Access,
     Body(mut input): Body<KeyInput>,
 ) -> Result<NewKeyAnswer, Problem> {
-    check_agencies(&state, &access, &mut input).await?;
+    if input.is_sound("agencies") && input.is_sound("role") {
+        let named = input.value.agencies.as_ref().map(|list| list.0.clone()).unwrap_or_default();
+        let faults = agency_faults(&state, &access, input.value.role, &named).await?;
+        input.faults(faults);
+    }
     if input.is_sound("name") && state.keys.configured.has_name(&input.value.name.0) {
         input.fault("name", "NAME_IN_CONFIGURATION", "A key of the hub's configuration has this name.");
     }
@@ -225,29 +229,31 @@ async fn create_key(
     Ok(made(&state, key, secret))
 }
 
-/// Finds the faults of the agencies of a new key: there must be some if the role has them, and each must be known to the
-/// caller.
-async fn check_agencies(state: &WebState, access: &Access, input: &mut Read<KeyInput>) -> Result<(), Problem> {
-    if !input.is_sound("agencies") || !input.is_sound("role") {
-        return Ok(());
+/// Returns the faults of the agencies of a new key or user: there must be some if the role has them, and each must be
+/// known to the caller.
+pub(crate) async fn agency_faults(
+    state: &WebState,
+    access: &Access,
+    role: Role,
+    named: &[AgencyCode],
+) -> Result<Vec<FieldError>, Problem> {
+    let mut faults = Vec::new();
+    if role.has_agencies() && named.is_empty() {
+        let message = format!("The role {role} stands for agencies. Name one at least.");
+        faults.push(FieldError::new("agencies", "MISSING", message));
     }
-    let named = input.value.agencies.as_ref().map(|list| list.0.clone()).unwrap_or_default();
-    let role = input.value.role;
-    if role.has_agencies() == named.is_empty() {
-        let message = if role.has_agencies() {
-            format!("The role {role} stands for agencies. Name one at least.")
-        } else {
-            format!("The role {role} stands for no agencies. Leave them out.")
-        };
-        input.fault("agencies", if role.has_agencies() { "MISSING" } else { "NOT_WITH_THIS_ROLE" }, message);
+    if !role.has_agencies() && !named.is_empty() {
+        let message = format!("The role {role} stands for no agencies. Leave them out.");
+        faults.push(FieldError::new("agencies", "NOT_WITH_THIS_ROLE", message));
     }
     let known = state.engine.store().agencies().await?;
     for (index, code) in named.iter().enumerate() {
         if !access.owns(code) || !known.iter().any(|agency| agency.code == *code) {
-            input.fault(&format!("agencies[{index}]"), "UNKNOWN_AGENCY", format!("There is no agency {code}."));
+            let message = format!("There is no agency {code}.");
+            faults.push(FieldError::new(format!("agencies[{index}]"), "UNKNOWN_AGENCY", message));
         }
     }
-    Ok(())
+    Ok(faults)
 }
 
 fn new_key(

@@ -47,6 +47,7 @@ mod request_view;
 mod requests;
 mod rules_schema;
 mod state;
+mod users;
 mod webhooks;
 mod words;
 mod wrong_keys;

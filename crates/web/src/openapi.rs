@@ -19,7 +19,7 @@ use crate::problem::Envelope;
 use crate::state::WebState;
 use crate::{
     agencies, audit, failures, health, idempotency, institutions, keys, orphans, pickup_locations, quota, reads,
-    request_commands, requests, webhooks,
+    request_commands, requests, users, webhooks,
 };
 
 const KEY: &str = "api_key";
@@ -40,6 +40,7 @@ const KEY: &str = "api_key";
         (name = "pickup locations", description = "Where patrons collect."),
         (name = "webhooks", description = "What libraries' systems send by themselves; signed, without a key."),
         (name = "keys", description = "Keys of this API."),
+        (name = "users", description = "People who sign in."),
         (name = "audit", description = "Administrative acts, and reads of patron data."),
         (name = "hub", description = "The hub itself."),
     )
@@ -65,6 +66,7 @@ pub(crate) fn parts() -> (Router<WebState>, Router<WebState>, utoipa::openapi::O
         .merge(keys::routes())
         .merge(audit::routes())
         .merge(reads::routes())
+        .merge(users::routes())
         .split_for_parts();
     for (_, operation) in operations(&mut document) {
         operation.security = Some(vec![SecurityRequirement::new(KEY, Vec::<String>::new())]);

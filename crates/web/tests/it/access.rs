@@ -101,6 +101,12 @@ impl World {
             assert_eq!(made.status, 201, "{}", made.text);
             path = path.replace("{code}", &name);
         }
+        if path.starts_with("/api/v1/users/") {
+            let name = format!("user-{number}");
+            let made = self.hub.post("/api/v1/users", &user_of(&name)).await;
+            assert_eq!(made.status, 201, "{}", made.text);
+            path = path.replace("{code}", &name);
+        }
         let code = match () {
             () if path.contains("/agencies/") => "BORROW",
             () if path.contains("/pickup-locations/") => "BORROW-DESK",
@@ -131,6 +137,10 @@ fn agency_of(agency: &str) -> Value {
     json!({"name": "A Library", "institution": format!("01{agency}")})
 }
 
+fn user_of(name: &str) -> Value {
+    json!({"name": name, "role": "read-only", "agencies": ["BORROW"], "password": "correct horse battery"})
+}
+
 fn location_of(agency: &str) -> Value {
     json!({"name": "A Desk", "agency": agency, "library": "MAIN"})
 }
@@ -150,6 +160,7 @@ fn body_of(operation: &str, number: u64) -> Option<Value> {
         "put_pickup_location" => location_of("BORROW"),
         "put_webhook" => json!({"secret": "a-long-text-made-by-chance"}),
         "create_key" => json!({"name": format!("new-{number}"), "role": "read-only", "agencies": ["BORROW"]}),
+        "add_user" => user_of(&format!("new-{number}")),
         "take_message" => json!({}),
         _ => return None,
     })

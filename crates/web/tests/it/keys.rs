@@ -132,6 +132,45 @@ async fn use_of_a_key_is_noted() {
 }
 
 #[tokio::test]
+async fn library_admin_manages_users_of_its_own_agencies_and_no_password_is_shown() {
+    let hub = hub().await;
+    let body = json!({"name": "north-admin", "role": "library-admin", "agencies": ["NORTH"]});
+    let admin = key(&make(&hub, KEY, &body).await);
+    let add = async |by: &str, body: &Value| {
+        hub.send(hub.http.post(format!("{}/api/v1/users", hub.base)).bearer_auth(by).json(body)).await
+    };
+    let user = |name: &str, role: &str, agencies: Value, password: &str| json!({"name": name, "role": role, "agencies": agencies, "password": password, "totp": true});
+    let good = "canary horse battery";
+    let added = add(&admin, &user("ann", "library-staff", json!(["NORTH"]), good)).await;
+    assert_eq!(added.status, 201, "{}", added.text);
+    let secret = added.body["totp_secret"].as_str().unwrap();
+    assert_eq!(secret.len(), 32);
+    add(&admin, &user("ann", "read-only", json!(["NORTH"]), good)).await.is_problem(409, "USER_EXISTS");
+    let foreign = add(&admin, &user("bob", "library-staff", json!(["EAST"]), good)).await;
+    assert_eq!(foreign.errors(), [("agencies[0]", "UNKNOWN_AGENCY")]);
+    let short = add(&admin, &user("bob", "library-staff", json!(["NORTH"]), "short")).await;
+    assert_eq!(short.errors(), [("password", "TOO_SHORT")]);
+    let above = json!({"name": "bob", "role": "consortium-admin", "password": good});
+    add(&admin, &above).await.is_problem(403, "MORE_THAN_OWN_ROLE");
+    assert_eq!(add(KEY, &above).await.status, 201);
+
+    let listed = get(&hub, &admin, "/api/v1/users").await;
+    assert_eq!(listed.body["users"].as_array().unwrap().len(), 1, "{}", listed.text);
+    assert_eq!(hub.get("/api/v1/users").await.body["users"].as_array().unwrap().len(), 2);
+    let disable = async |name: &str| {
+        let url = format!("{}/api/v1/users/{name}", hub.base);
+        hub.send(hub.http.request(Method::DELETE, url).bearer_auth(&admin)).await.status
+    };
+    assert_eq!((disable("bob").await, disable("ann").await, disable("ann").await), (404, 204, 404));
+    let acts = hub.get("/api/v1/audit").await;
+    assert!(acts.text.contains("disable_user") && acts.text.contains("add_user"), "{}", acts.text);
+    for text in [&added.text, &listed.text, &acts.text] {
+        assert!(!text.contains("canary") && !text.contains("argon2"), "{text}");
+    }
+    assert!(!listed.text.contains(secret) && !acts.text.contains(secret));
+}
+
+#[tokio::test]
 async fn monitoring_key_sees_the_details_of_the_health_and_others_do_not() {
     let hub = hub().await;
     let body = json!({"name": "monitor", "role": "monitoring"});

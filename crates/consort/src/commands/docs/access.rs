@@ -56,8 +56,8 @@ pub(super) fn markdown() -> String {
     let open = operations(Permission::Open);
     let _ = write!(
         page,
-        "\nNeed no key: {open}. `get_health` shows details only to a key that may monitor. `place_request` and `create_key` \
-         refuse an agency that isn't the caller's as an unknown one.\n\n"
+        "\nNeed no key: {open}. `get_health` shows details only to a key that may monitor. `place_request`, `create_key` \
+         and `add_user` refuse an agency that isn't the caller's as an unknown one.\n\n"
     );
     page.push_str(PATRON);
     page
