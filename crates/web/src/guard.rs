@@ -154,6 +154,13 @@ impl Access {
         Ok(Seen { stored, sides })
     }
 
+    /// Returns whether the caller may read the request with this id.
+    pub(crate) async fn sees(&self, state: &WebState, id: RequestId) -> Result<bool, Problem> {
+        let Some(stored) = state.engine.store().request(id).await? else { return Ok(false) };
+        let sides = self.sides(state, &stored).await?;
+        Ok(matches!(self.caller.at_request(Permission::ReadRequests, sides), Verdict::Allowed))
+    }
+
     /// Returns the sides of a request at which the caller stands.
     pub(crate) async fn sides(&self, state: &WebState, stored: &Stored) -> Result<Sides, Problem> {
         if self.caller.is_consortium_admin() {

@@ -141,6 +141,16 @@ impl Problem {
         self
     }
 
+    /// Returns the patron request that the problem is about.
+    pub(crate) fn request(&self) -> Option<RequestId> {
+        self.request
+    }
+
+    /// Leaves out the patron request that the problem is about.
+    pub(crate) fn without_request(self) -> Self {
+        Self { request: None, ..self }
+    }
+
     /// Creates the problem of a faulty input. Nothing was done.
     pub(crate) fn invalid(errors: Vec<FieldError>) -> Self {
         let detail = match errors.as_slice() {

@@ -152,7 +152,10 @@ async fn place_request(
     }
     let (PlaceQuery { wait }, input) = query.and(input)?;
 
-    let id = state.engine.place(input.into(), access.name()).await?;
+    let id = match state.engine.place(input.into(), access.name()).await {
+        Ok(id) => id,
+        Err(error) => return Err(without_hidden_request(&state, &access, error.into()).await?),
+    };
     let checked = state.engine.wait(id, Duration::from_secs(wait.0.into()), is_checked);
     let stored = match state.unless_stopped(checked).await {
         Some(stored) => stored?,
@@ -169,6 +172,15 @@ async fn place_request(
         return Ok((place, Problem::refused("copies", &refusal).about(id)).into_response());
     }
     Ok((StatusCode::CREATED, place, Json(RequestView::new(stored, patron_data).without_identifier())).into_response())
+}
+
+/// Returns the problem without the request that it names if the caller may not see that one: the patron may have placed
+/// it through another agency of the same system.
+async fn without_hidden_request(state: &WebState, access: &Access, problem: Problem) -> Result<Problem, Problem> {
+    match problem.request() {
+        Some(id) if !access.sees(state, id).await? => Ok(problem.without_request()),
+        Some(_) | None => Ok(problem),
+    }
 }
 
 /// Returns whether patron and copy are known or refused, or the hub waits for a lender's system.

@@ -135,3 +135,18 @@ async fn refusal_is_repeated_and_a_key_without_form_is_refused() {
     let without_key = hub.http.post(format!("{}/api/v1/requests", hub.base)).header("Idempotency-Key", "key-1");
     hub.send(without_key.json(&placement("blocked", "1"))).await.is_problem(401, "API_KEY_MISSING");
 }
+
+#[tokio::test]
+async fn new_key_is_shown_once_however_often_the_call_is_repeated() {
+    let hub = Hub::start().await;
+    let body = json!({"name": "second-admin", "role": "consortium-admin"});
+    let made = post(&hub, "key-1", "/api/v1/keys", &body).await;
+    assert_eq!(made.status, 201, "{}", made.text);
+    let key = made.body["key"].as_str().unwrap();
+    for _ in 0..2 {
+        let repeated = post(&hub, "key-1", "/api/v1/keys", &body).await;
+        repeated.is_problem(409, "ALREADY_SHOWN");
+        assert!(!repeated.text.contains(key), "{}", repeated.text);
+    }
+    assert_eq!(hub.get("/api/v1/keys").await.body["keys"].as_array().unwrap().len(), 1);
+}

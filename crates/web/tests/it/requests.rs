@@ -120,6 +120,24 @@ async fn second_click_is_a_conflict() {
 }
 
 #[tokio::test]
+async fn conflict_names_no_request_of_another_agency() {
+    let branch = access::Caller::new("branch".to_owned(), access::Role::LibraryStaff, ["BRANCH".into()]);
+    let keys = web::ApiKeys::new([("discovery".to_owned(), crate::harness::KEY.into())]);
+    let hub = Hub::with_keys(keys.with(branch, &"key-of-the-branch".into())).await.set_up(DEAD).await;
+    let body = json!({"name": "Branch", "institution": "01BORROW", "library": "BRANCH"});
+    assert_eq!(hub.put("/api/v1/agencies/BRANCH", &body).await.status, 201);
+    let first = hub.placed("reader", "31999").await;
+    let mut second = placement("reader", "31999");
+    second["agency"] = "BRANCH".into();
+    let url = format!("{}/api/v1/requests?wait=0", hub.base);
+    let answer = hub.send(hub.http.post(url).bearer_auth("key-of-the-branch").json(&second)).await;
+    answer.is_problem(409, "DUPLICATE_REQUEST");
+    assert!(!answer.text.contains(&first), "{}", answer.text);
+    let seen = hub.post("/api/v1/requests?wait=0", &second).await;
+    assert_eq!(seen.is_problem(409, "DUPLICATE_REQUEST").body["request_id"], first.as_str());
+}
+
+#[tokio::test]
 async fn list_is_paged_to_its_end_without_gap_or_repeat_and_shows_no_patron() {
     let hub = Hub::with_institutions(DEAD).await;
     let mut placed = BTreeSet::new();
