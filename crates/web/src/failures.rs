@@ -43,6 +43,7 @@ const OF_OPERATIONS: &[(&str, u16, &[&str])] = &[
     ("delete_agency", 409, &["STILL_REFERRED_TO"]),
     ("put_pickup_location", 409, &["BELONGS_TO_ANOTHER_INSTITUTION", "STILL_REFERRED_TO"]),
     ("list_requests", 403, &["PATRON_NOT_NAMED", "PATRON_NOT_SHOWN"]),
+    ("get_request", 403, &["PATRON_NOT_SHOWN"]),
     ("undo_last_action", 403, &["NOT_YOUR_ACT"]),
     ("get_health", 401, &["API_KEY_UNKNOWN"]),
     ("create_key", 403, &["MORE_THAN_OWN_ROLE"]),
