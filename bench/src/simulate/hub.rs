@@ -253,6 +253,7 @@ impl Hub {
             now: self.now,
             rules: &Rules::default(),
             prefetch: &[],
+            virtual_patron: store::KnownVirtualPatron::default(),
         };
         let outcome = act.run(intent.effect).await;
         self.line().intent = false;

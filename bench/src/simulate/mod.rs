@@ -527,7 +527,8 @@ fn connect(code: &'static str, sim: &Sim, line: &Arc<Mutex<LineState>>, seed: u6
         .seed(seed)
         .build()
         .map_err(|error| error.to_string())?;
-    Ok(Arc::new(lms::alma::Alma::with_client(settings, client)))
+    let pseudonyms = lms::PseudonymKey::new(format!("pseudonyms {seed}").into());
+    Ok(Arc::new(lms::alma::Alma::with_client(settings, client, Some(pseudonyms))))
 }
 
 /// Returns the story of a request; the middle of a long story is left out.

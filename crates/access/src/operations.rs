@@ -49,6 +49,8 @@ pub const OPERATIONS: &[(&str, Permission)] = &[
     ("disable_user", Permission::ManageKeys),
     ("list_acts", Permission::ReadLogs),
     ("list_reads", Permission::ReadLogs),
+    ("export_patron", Permission::PatronData),
+    ("erase_patron", Permission::PatronData),
     ("get_metrics", Permission::Monitor),
     // The answer has details only for a key with `Permission::Monitor`.
     ("get_health", Permission::Open),

@@ -48,6 +48,8 @@ pub enum Permission {
     ManageKeys,
     /// To read the log of administrative acts and of reads of patron data.
     ReadLogs,
+    /// To export and to erase the data of a patron.
+    PatronData,
     /// To read metrics and the details of the hub's health.
     Monitor,
 }
@@ -94,6 +96,7 @@ pub const GRANTS: &[Grant] = &[
     of_own(Permission::ChangeSetUp, Scope::SetUp, ADMIN),
     of_own(Permission::ManageKeys, Scope::SetUp, ADMIN),
     of_own(Permission::ReadLogs, Scope::SetUp, ADMIN),
+    of_own(Permission::PatronData, Scope::SetUp, ADMIN),
     of_own(Permission::Monitor, Scope::Hub, MONITORS),
 ];
 
@@ -135,6 +138,7 @@ impl Permission {
             Self::ChangeSetUp => "change and check the set-up",
             Self::ManageKeys => "manage API keys and users",
             Self::ReadLogs => "read the logs of administrative acts and of reads of patron data",
+            Self::PatronData => "export and erase the data of a patron",
             Self::Monitor => "read metrics and the details of the hub's health",
         }
     }

@@ -49,6 +49,7 @@ const KEYS: &[&str] = &[
     "breaker_initial_ms",
     "breaker_max_ms",
     "setup_check_interval_ms",
+    "retention_days",
 ];
 
 /// The shortest allowed lease. A shorter one would run out while the database is merely slow to renew it.
@@ -75,8 +76,18 @@ pub(crate) struct Config {
     /// The certificate with which the API is served over TLS.
     #[serde(default)]
     pub(crate) tls: Option<TlsConfig>,
+    /// How long data about patrons is kept.
+    pub(crate) privacy: PrivacyConfig,
     /// The engine's settings.
     pub(crate) engine: EngineConfig,
+}
+
+/// How long data about patrons is kept.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct PrivacyConfig {
+    /// Days from the end of a request to the erasure of its patron's data; 0 for no erasure.
+    pub(crate) retention_days: u32,
 }
 
 /// Limits on waits for clients of the API and on their number.
@@ -416,6 +427,8 @@ impl Config {
             webhook_max_age: Duration::from_millis(self.engine.webhook_max_age_ms),
             setup_checks: (self.engine.setup_check_interval_ms > 0)
                 .then(|| Duration::from_millis(self.engine.setup_check_interval_ms)),
+            retention: (self.privacy.retention_days > 0)
+                .then(|| Duration::from_secs(u64::from(self.privacy.retention_days) * 86_400)),
         }
     }
 

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use lending::{
-    Action, Command, Deadline, Decision, Effect, EffectResult, Event, InstitutionCode, Observed, Request, RequestId,
-    Side, deadlines, decide, has_same_records, poll_targets,
+    Action, Command, Deadline, Decision, Effect, EffectResult, Event, InstitutionCode, Observed, PatronId, Request,
+    RequestId, Side, deadlines, decide, has_same_records, poll_targets,
 };
 use parking_lot::Mutex;
 use polling::{Plan, Polling, ProvenMessage};
@@ -297,6 +297,9 @@ impl Commits {
             first.note = Some(first.note.take().map_or_else(|| reason.to_owned(), |note| format!("{note} {reason}")));
         }
         let stored = unit.save_request(before, &decision.next, &rows, now)?;
+        if let Event::EffectResult(EffectResult::VirtualPatronReady { side, id }) = event {
+            note_virtual_patron(unit, &before.request, *side, id, now)?;
+        }
         let (request, status, version) = (decision.next.id, decision.next.status, stored.version);
         unit.notify(self.runtime.node(), &NodeEvent::RequestChanged { request, version, status });
         Ok(stored)
@@ -546,6 +549,20 @@ impl Commits {
 }
 
 /// Finishes or reschedules what brought the event. A poll that is made again is settled where the next polls are queued.
+/// Notes the virtual patron at a side, so that it is found by its id and removed when nobody needs it any more.
+fn note_virtual_patron(
+    unit: &mut Unit,
+    request: &Request,
+    side: Side,
+    id: &PatronId,
+    now: Timestamp,
+) -> Result<(), Error> {
+    let (Some(institution), Some(patron)) = (request.institution(side), &request.patron.verified) else {
+        return Ok(());
+    };
+    Ok(unit.put_virtual_patron((&request.patron.institution, &patron.id), institution, side, id, now)?)
+}
+
 fn settle(unit: &mut Unit, cause: &Cause<'_>, event: &Event, now: Timestamp) {
     match cause {
         Cause::Person(_) | Cause::Finished(Intent { work: Work::Poll(_), .. }) => {}

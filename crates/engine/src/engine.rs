@@ -46,6 +46,8 @@ pub struct Engine {
     pub(crate) next_setup_checks: Mutex<Timestamp>,
     /// When this node next removes old data.
     pub(crate) next_pruning: Mutex<Timestamp>,
+    /// When this node asks next whether a pass over old data is due.
+    pub(crate) next_retention: Mutex<Timestamp>,
     metrics: Arc<Metrics>,
     registry: Registry,
 }
@@ -104,6 +106,7 @@ impl Engine {
             membership: tokio::sync::Mutex::new(None),
             next_setup_checks: Mutex::new(Timestamp::MIN),
             next_pruning: Mutex::new(Timestamp::MIN),
+            next_retention: Mutex::new(Timestamp::MIN),
             metrics,
             registry,
         }

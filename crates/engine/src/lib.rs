@@ -16,6 +16,7 @@
 //! - `rules`: agencies' rules at the points where they matter.
 //! - `setup_checks`: checks of institutions' set-ups, and the daily ones.
 //! - `orphans`: records and holds with the hub's marker that belong to no request.
+//! - `retention`: the erasure of patrons' data, and the removal of virtual patrons that nobody needs.
 //! - `nodes`: notifications of other nodes on the same database.
 //!
 //! `polling` decides when to poll; `systems` decides whether a library system may be called.
@@ -38,6 +39,7 @@ mod place;
 mod placing_checks;
 mod pruning;
 mod replacing;
+mod retention;
 mod rules;
 mod settings;
 mod setup_checks;
@@ -54,6 +56,7 @@ pub use perform::EffectExecution;
 pub use place::NewRequest;
 pub use polling::{Polling, WebhookError, WebhookResult, poll_side};
 pub use replacing::AnotherLender;
+pub use retention::{ErasedPatron, PatronData, StillNeeded};
 pub use runtime::{Clock, Ids, PickupAgencies, SystemClock, agencies_of_library};
 pub use settings::{Backoff, Settings};
 pub use store::FailingPolls;

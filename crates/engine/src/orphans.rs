@@ -94,7 +94,8 @@ impl Engine {
             if request.patron.institution == *institution {
                 continue;
             }
-            for patron in sides_here(request, institution).filter_map(|side| virtual_patron_of(request, side).ok()) {
+            for side in sides_here(request, institution) {
+                let Some(patron) = self.virtual_patron_at(request, side, institution).await? else { continue };
                 if !patrons.contains(&patron) {
                     patrons.push(patron);
                 }
@@ -116,6 +117,23 @@ impl Engine {
             }
         }
         Ok(orphans)
+    }
+
+    /// Returns the user record that represents the request's patron at an institution, with what is known of it; none for a
+    /// patron who isn't verified, or whose data is erased.
+    pub(crate) async fn virtual_patron_at(
+        &self,
+        request: &Request,
+        side: Side,
+        institution: &InstitutionCode,
+    ) -> Result<Option<VirtualPatron>, Error> {
+        if request.anonymised_at.is_some() {
+            return Ok(None);
+        }
+        let Ok(wanted) = virtual_patron_of(request, side) else { return Ok(None) };
+        let known = self.runtime.store().virtual_patron(&wanted.institution, &wanted.patron, institution, side).await?;
+        let may_have_former_id = known.unkeyed_until.is_some_and(|until| request.placed_at <= until);
+        Ok(Some(VirtualPatron { known_id: known.id, may_have_former_id, ..wanted }))
     }
 
     async fn to_search(

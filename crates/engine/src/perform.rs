@@ -2,15 +2,15 @@
 
 use jiff::{SignedDuration, Timestamp};
 use lending::{
-    BibId, Effect, EffectResult, Hold, ItemType, Loan, LoanState, PatronId, PickupCode, PickupLocationCode, PollTarget,
-    Request, RequestId, Rules, Side, Status, Supply, Workflow,
+    BibId, Effect, EffectResult, Hold, InstitutionCode, ItemType, Loan, LoanState, PatronId, PickupCode,
+    PickupLocationCode, PollTarget, Request, RequestId, Rules, Side, Status, Supply, Workflow,
 };
 use lms::{
-    Attempt, HostLms, ItemRef, LenderHold, PatronCheck, PatronHold, VirtualItem, VirtualItemDeletion, Withdrawn,
-    missing, real_item, virtual_agency, virtual_item, virtual_patron_of, virtual_side,
+    Attempt, HostLms, ItemRef, LenderHold, PatronCheck, PatronHold, VirtualItem, VirtualItemDeletion, VirtualPatron,
+    Withdrawn, missing, real_item, virtual_agency, virtual_item, virtual_patron_of, virtual_side,
 };
 use polling::poll_query;
-use store::RequestFilter;
+use store::{KnownVirtualPatron, RequestFilter};
 
 use crate::engine::Engine;
 use crate::error::Error;
@@ -37,9 +37,24 @@ pub struct EffectExecution<'a> {
     pub rules: &'a Rules,
     /// Records that are likely to be deleted within the day, for an effect that deletes one.
     pub prefetch: &'a [(RequestId, BibId)],
+    /// What is known of the virtual patron, for the effect that finds or creates it.
+    pub virtual_patron: KnownVirtualPatron,
 }
 
 impl Engine {
+    /// Returns what is known of the virtual patron that `effect` finds or creates.
+    pub(crate) async fn known_virtual_patron(
+        &self,
+        institution: &InstitutionCode,
+        request: &Request,
+        effect: Effect,
+    ) -> Result<KnownVirtualPatron, Error> {
+        let (Effect::EnsureVirtualPatron(side), Some(patron)) = (effect, &request.patron.verified) else {
+            return Ok(KnownVirtualPatron::default());
+        };
+        Ok(self.runtime.store().virtual_patron(&request.patron.institution, &patron.id, institution, side).await?)
+    }
+
     /// Returns other records at the same institution that are likely to be deleted within the day, if `effect` deletes
     /// a record that must be read first. One call reads them together.
     pub(crate) async fn records_to_prefetch(
@@ -93,7 +108,10 @@ impl EffectExecution<'_> {
                 }
             }
             Effect::EnsureVirtualPatron(side) => {
-                let id = lms.ensure_virtual_patron(&virtual_patron_of(request, side)?, self.now).await?;
+                let known_id = self.virtual_patron.id.clone();
+                let may_have_former_id = self.virtual_patron.unkeyed_until.is_some();
+                let wanted = VirtualPatron { known_id, may_have_former_id, ..virtual_patron_of(request, side)? };
+                let id = lms.ensure_virtual_patron(&wanted, self.now).await?;
                 Ok(EffectResult::VirtualPatronReady { side, id })
             }
             Effect::PlaceHold(Side::Lender) => {

@@ -28,6 +28,8 @@ pub struct Settings {
     pub breaker: BreakerSettings,
     /// The time between two scheduled checks of an institution's set-up; `None` for no such checks.
     pub setup_checks: Option<Duration>,
+    /// How long a patron's data is kept after the end of a request; `None` for ever.
+    pub retention: Option<Duration>,
 }
 
 impl Default for Settings {
@@ -43,6 +45,7 @@ impl Default for Settings {
             backoff: Backoff::default(),
             breaker: BreakerSettings::default(),
             setup_checks: None,
+            retention: None,
         }
     }
 }

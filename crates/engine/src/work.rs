@@ -46,8 +46,10 @@ impl Engine {
             Ok(admitted) => {
                 let lms = Arc::clone(&admitted.lms);
                 let prefetch = self.records_to_prefetch(lms.as_ref(), request, effect).await?;
-                let (lms, prefetch) = (lms.as_ref(), prefetch.as_slice());
-                let execution = EffectExecution { lms, request, attempt, attempts, now, rules: &rules, prefetch };
+                let virtual_patron = self.known_virtual_patron(&intent.institution, request, effect).await?;
+                let (lms, prefetch, rules) = (lms.as_ref(), prefetch.as_slice(), &rules);
+                let execution =
+                    EffectExecution { lms, request, attempt, attempts, now, rules, prefetch, virtual_patron };
                 let outcome = lms::with_priority(effect.priority(), execution.run(effect)).await;
                 self.systems.finish(admitted, outcome).await
             }

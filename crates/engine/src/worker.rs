@@ -89,6 +89,7 @@ impl Engine {
             self.take_in_waiting(self.runtime.now()).await;
             self.begin_setup_checks(&mut running).await;
             self.prune().await;
+            self.begin_retention(&mut running).await;
             self.take_over(&mut *self.handed_over.lock().await, &mut running);
             self.claim(&mut running).await;
             if running.is_empty() {
@@ -112,6 +113,7 @@ impl Engine {
             self.take_in_waiting(self.runtime.now()).await;
             self.begin_setup_checks(&mut running).await;
             self.prune().await;
+            self.begin_retention(&mut running).await;
             self.take_over(&mut handed_over, &mut running);
             // A claim may find nothing because other work came first. The permit then remains for the next wait.
             let NextClaim { delay: after, blocked_work: held_back } = self.claim(&mut running).await;

@@ -3,7 +3,7 @@
 //! Without the feature `armed` a point does nothing. With it, `CONSORT_DIES_AT=before_commit:3` kills the process the
 //! third time it reaches that point.
 
-/// A moment around a call of a library's system, or around a commit of the store.
+/// A moment around a call of a library's system, around a commit of the store, or in a replacement of the master key.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Point {
     /// The call is recorded as an intent, and not sent yet.
@@ -18,17 +18,20 @@ pub enum Point {
     BeforeCommit,
     /// The decision is stored, and nobody has been notified.
     AfterCommit,
+    /// Some text is sealed with a new master key, and the next rows are about to be.
+    InKeyRotation,
 }
 
 impl Point {
     /// Every point.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::BeforeSend,
         Self::AfterSend,
         Self::AfterAnswer,
         Self::InSharedCommit,
         Self::BeforeCommit,
         Self::AfterCommit,
+        Self::InKeyRotation,
     ];
 
     /// Returns its name, such as `before_send`.
@@ -40,6 +43,7 @@ impl Point {
             Self::InSharedCommit => "in_shared_commit",
             Self::BeforeCommit => "before_commit",
             Self::AfterCommit => "after_commit",
+            Self::InKeyRotation => "in_key_rotation",
         }
     }
 }

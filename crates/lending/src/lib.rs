@@ -66,6 +66,7 @@ mod priority;
 mod record;
 mod refusal;
 mod request;
+mod retention;
 mod rules;
 mod sides;
 mod status;
@@ -108,6 +109,7 @@ pub use refusal::{PatronRefusal, Refusal};
 pub use request::{
     AgencyEvidence, Cancellation, Patron, PatronType, PickupLocation, Request, Settlement, ShownPatron, VerifiedPatron,
 };
+pub use retention::{ANONYMOUS, Erasure, KeptFor, erasure, scheduled_erasure};
 pub use rules::{Calendar, Day, Rules};
 pub use sides::{DueDates, EarlierSupply, Hold, Loan, Progress, Supply, Tracked, VirtualSide};
 pub use status::{Condition, Outcome, Status, Workflow};

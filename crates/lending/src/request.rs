@@ -92,6 +92,9 @@ pub struct Request {
     /// The last day on which the patron has use for it.
     #[serde(default)]
     pub needed_until: Option<Date>,
+    /// When the patron's data was erased from it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub anonymised_at: Option<Timestamp>,
     /// The one open effect, if any.
     pub in_flight: Option<Effect>,
     /// The request as it was before the last staff action, while no effect of that action was sent.
@@ -138,6 +141,7 @@ impl Request {
             missing_since: None,
             failing_polls: BTreeMap::new(),
             needed_until: None,
+            anonymised_at: None,
             in_flight: None,
             undo: None,
         }

@@ -7,6 +7,7 @@ use secrecy::SecretString;
 use serde_json::{Map, Value};
 
 use crate::host::HostLms;
+use crate::pseudonym::PseudonymKey;
 use crate::quota::CallObserver;
 use crate::settings::SettingError;
 use crate::webhook::WebhookRejection;
@@ -40,11 +41,20 @@ pub(crate) struct Adapter {
     pub(crate) is_signed: fn(&SecretString, &[u8], &str) -> bool,
 }
 
+/// What an adapter needs to work on requests, besides the connection.
+#[derive(Clone, Debug)]
+pub struct Operation {
+    /// The key of the pseudonyms by which other libraries know patrons.
+    pub pseudonyms: PseudonymKey,
+    /// Receives a report of every call.
+    pub observer: CallObserver,
+}
+
 type Connect = fn(
     InstitutionCode,
     &Map<String, Value>,
     SecretString,
-    Option<CallObserver>,
+    Option<Operation>,
 ) -> Result<Arc<dyn HostLms>, Vec<SettingError>>;
 
 /// The kinds of library systems. Another system is a module of this crate and an entry here.
@@ -116,30 +126,31 @@ fn list(faults: &[SettingError]) -> String {
     faults.iter().map(|fault| format!("  - {fault}")).collect::<Vec<_>>().join("\n")
 }
 
-/// Creates the adapter for an institution. Nothing is sent yet.
+/// Creates the adapter for an institution, to check its settings and its messages. It knows no patron. Nothing is sent yet.
 ///
 /// # Errors
 ///
 /// Fails for settings with faults, and reports all of them at once.
 pub fn connect(connection: &Connection) -> Result<Arc<dyn HostLms>, ConnectError> {
-    connect_observed(connection, None)
+    connect_adapter(connection, None)
 }
 
-/// Creates the adapter for an institution. `observer` receives a report of every call.
+/// Creates the adapter for an institution, to work on requests.
 ///
 /// # Errors
 ///
 /// As [`connect`].
-pub fn connect_observed(
-    connection: &Connection,
-    observer: Option<CallObserver>,
-) -> Result<Arc<dyn HostLms>, ConnectError> {
+pub fn connect_to_work(connection: &Connection, operation: Operation) -> Result<Arc<dyn HostLms>, ConnectError> {
+    connect_adapter(connection, Some(operation))
+}
+
+fn connect_adapter(connection: &Connection, operation: Option<Operation>) -> Result<Arc<dyn HostLms>, ConnectError> {
     let institution = connection.institution.clone();
     let Some(adapter) = connection.adapter() else { return Err(ConnectError::UnknownKind { institution }) };
     let Value::Object(table) = &connection.settings else {
         let fault = SettingError { key: "settings".to_owned(), message: "must be a table.".to_owned() };
         return Err(ConnectError::Settings { institution, faults: vec![fault] });
     };
-    (adapter.connect)(institution.clone(), table, connection.credentials.clone(), observer)
+    (adapter.connect)(institution.clone(), table, connection.credentials.clone(), operation)
         .map_err(|faults| ConnectError::Settings { institution, faults })
 }

@@ -81,6 +81,10 @@ pub struct VirtualPatron {
     pub pickup_code: Option<PickupCode>,
     /// The other data of the patron that may be seen there.
     pub shown: ShownPatron,
+    /// Its id, if the hub has made or found it before.
+    pub known_id: Option<PatronId>,
+    /// Whether the hub may have made it with an id of the former kind, which was derived without a key.
+    pub may_have_former_id: bool,
 }
 
 /// The lender's hold.
@@ -222,6 +226,15 @@ pub struct MarkedHold {
     pub holder: PatronId,
 }
 
+/// The result of the removal of a virtual patron.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum VirtualPatronRemoval {
+    /// The user record is gone, or was gone before.
+    Removed,
+    /// The library's system keeps it, for this reason.
+    Kept(String),
+}
+
 /// A library system, in the terms of the hub.
 ///
 /// A method does no more than its name says. A write whose work is already done succeeds as if it had done it. A
@@ -270,6 +283,9 @@ pub trait HostLms: Send + Sync + std::fmt::Debug {
 
     /// Places the virtual patron's hold, so that scanning the item in sends it out.
     async fn place_lender_hold(&self, wanted: &LenderHold, attempt: Attempt) -> Result<Hold>;
+
+    /// Deletes a virtual patron that the hub has made, if nothing in the system needs it: no loan, no hold, no unpaid fee.
+    async fn remove_virtual_patron(&self, id: &PatronId) -> Result<VirtualPatronRemoval>;
 
     /// Makes the lender's hold name the present pickup library. A hold that is gone needs no change.
     async fn update_lender_hold(&self, wanted: &LenderHold, hold: &HoldId) -> Result<()>;

@@ -21,20 +21,22 @@ mod finding;
 mod host;
 mod list;
 mod priority;
+mod pseudonym;
 mod quota;
 mod request_items;
 mod settings;
 mod webhook;
 
-pub use connect::{ConnectError, Connection, connect, connect_observed, example, kinds, reject_webhook};
+pub use connect::{ConnectError, Connection, Operation, connect, connect_to_work, example, kinds, reject_webhook};
 pub use error::{Error, Outage, Result};
 pub use finding::{Finding, RegisteredPickup, Registration, Verdict, count};
 pub use host::{
     Attempt, HostLms, ItemRef, LenderHold, MarkedHold, PatronCheck, PatronHold, PollQuery, VirtualItem,
-    VirtualItemDeletion, VirtualPatron, Withdrawn,
+    VirtualItemDeletion, VirtualPatron, VirtualPatronRemoval, Withdrawn,
 };
 pub use list::{ExpectedChange, ListContents, ListEntry};
 pub use priority::{current_priority, with_priority};
+pub use pseudonym::PseudonymKey;
 pub use quota::{CallObserver, CallRate, CallReport, QuotaSettings};
 pub use request_items::{missing, real_item, virtual_agency, virtual_item, virtual_patron_of, virtual_side};
 pub use settings::{SettingError, without_value};

@@ -50,7 +50,7 @@ pub fn virtual_side(request: &Request, side: Side) -> Result<&VirtualSide> {
     request.virtual_side(side).ok_or_else(|| missing("the side at which a virtual item stands for the copy"))
 }
 
-/// Returns the user record that represents the request's patron at the lender or the pickup side.
+/// Returns the user record that represents the request's patron at the lender or the pickup side. Its id isn't known.
 ///
 /// # Errors
 ///
@@ -69,6 +69,8 @@ pub fn virtual_patron_of(request: &Request, side: Side) -> Result<VirtualPatron>
         side,
         pickup_code,
         shown,
+        known_id: None,
+        may_have_former_id: false,
     })
 }
 

@@ -100,8 +100,8 @@ impl Store {
 
     /// Keeps the answer of a run.
     pub async fn keep_answer(&self, run: &AnswerRun, answer: &str) -> Result<(), Error> {
-        let sealed = self.sealer.seal(&place(&run.id), answer)?;
         let mut unit = self.unit();
+        let sealed = unit.seal(&place(&run.id), answer)?;
         unit.run(
             "UPDATE answer SET state = 'kept', answer = $1 WHERE id = $2 AND attempt = $3",
             values![sealed, &run.id, run.attempt],
@@ -146,6 +146,7 @@ fn kept_since(now: Timestamp) -> Timestamp {
     now.checked_sub(KEPT).unwrap_or(Timestamp::MIN)
 }
 
-fn place(id: &str) -> String {
+/// The place of a kept answer.
+pub(crate) fn place(id: &str) -> String {
     format!("answer:{id}")
 }

@@ -15,7 +15,8 @@ use crate::unit::Unit;
 pub(crate) const ENTRIES: &str = "SELECT seq, at, event, actor, from_status, to_status, reason, note, evidence, hash \
                        FROM audit WHERE request = $1 ORDER BY seq";
 
-/// One thing that happened. Holds nothing secret or personal.
+/// One thing that happened. Holds nothing secret. Note and evidence are sealed at rest, with a key that is destroyed when the
+/// patron's data is erased.
 #[derive(Clone, PartialEq, Debug)]
 pub struct AuditEntry {
     /// To which request.
@@ -50,7 +51,7 @@ pub struct AuditRow {
 impl Store {
     /// Everything that happened to a request, oldest first.
     pub async fn timeline(&self, request: RequestId) -> Result<Vec<AuditRow>, Error> {
-        self.links(&request.to_string()).await?.into_iter().map(|link| link.read(request)).collect()
+        Ok(self.request_with_timeline(request).await?.map(|(_, timeline)| timeline).unwrap_or_default())
     }
 
     /// The entries of a request as they are stored.
@@ -85,14 +86,20 @@ impl Unit {
 }
 
 /// Chains entries to the end of a request's audit; answers them as they are stored, and where it ends then.
-pub(crate) fn chain(request: RequestId, end: &AuditEnd, entries: &[AuditEntry]) -> (Vec<Link>, AuditEnd) {
+pub(crate) fn chain(
+    request: RequestId,
+    end: &AuditEnd,
+    entries: &[AuditEntry],
+    seal: impl Fn(&str, &mut Link) -> Result<(), Error>,
+) -> Result<(Vec<Link>, AuditEnd), Error> {
     let request = request.to_string();
     let (mut links, mut end) = (Vec::with_capacity(entries.len()), end.clone());
     for entry in entries {
         let mut link = Link::new(end.count + 1, entry);
+        seal(&request, &mut link)?;
         link.hash = link.hash_after(&end.hash, &request);
         end = AuditEnd { hash: link.hash.clone(), count: link.seq };
         links.push(link);
     }
-    (links, end)
+    Ok((links, end))
 }

@@ -10,6 +10,7 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 
 use crate::audit::{AuditEntry, AuditRow};
+use crate::audit_text::Texts;
 use crate::database::Store;
 use crate::error::Error;
 use crate::sql::{Row, values};
@@ -88,6 +89,11 @@ impl Link {
             evidence: row.optional_text("evidence")?,
             hash: row.text("hash")?,
         })
+    }
+
+    /// The parts that the request's own key seals.
+    pub(crate) fn texts(&mut self) -> Texts<'_> {
+        Texts { note: &mut self.note, evidence: &mut self.evidence }
     }
 
     pub(crate) fn read(self, request: RequestId) -> Result<AuditRow, Error> {

@@ -22,6 +22,7 @@ struct Table {
 /// The tables; those that others refer to come first. A test holds this to the schema.
 const TABLES: &[Table] = &[
     Table { name: "setting", key: &["name"], columns: &["name", "value"] },
+    Table { name: "secret", key: &["name"], columns: &["name", "value"] },
     Table {
         name: "institution",
         key: &["code"],
@@ -60,7 +61,14 @@ const TABLES: &[Table] = &[
             "lender_place",
             "pickup_location",
             "title",
+            "audit_key",
+            "finished_at",
         ],
+    },
+    Table {
+        name: "virtual_patron",
+        key: &["patron", "institution", "side"],
+        columns: &["patron", "institution", "side", "id", "last_used_at", "kept_until"],
     },
     Table { name: "request_barcode", key: &["barcode", "request"], columns: &["barcode", "request"] },
     Table {
@@ -285,7 +293,9 @@ impl Store {
     ///
     /// [`Error::NotEmpty`] if it isn't. Nothing is copied then.
     pub async fn copy_into(&self, to: &Store) -> Result<StoreDigest, Error> {
-        for statements in STATEMENTS.iter().filter(|statements| statements.table.name != "setting") {
+        // A new store has settings and secrets of its own.
+        let own = ["setting", "secret"];
+        for statements in STATEMENTS.iter().filter(|statements| !own.contains(&statements.table.name)) {
             if to.read(&statements.count, values![]).await?.first().map_or(Ok(0), |row| row.count("rows"))? > 0 {
                 return Err(Error::NotEmpty);
             }
@@ -293,6 +303,7 @@ impl Store {
         let mut begin = to.unit();
         // A new store has noted its key already, which is the same.
         begin.run("DELETE FROM setting", values![]);
+        begin.run("DELETE FROM secret", values![]);
         begin.run("INSERT INTO setting (name, value) VALUES ('unfinished_copy', '')", values![]);
         to.commit(begin).await?;
         for statements in STATEMENTS.iter() {
@@ -390,6 +401,30 @@ mod tests {
         for table in TABLES {
             let columns = names("SELECT name FROM pragma_table_info($1)", values![table.name]).await;
             assert_eq!(columns, sorted(table.columns.to_vec()), "{}", table.name);
+        }
+    }
+
+    /// The page on personal data names each column once, and says which text is sealed.
+    #[test]
+    fn page_on_personal_data_names_every_column_of_the_schema() {
+        let page = include_str!("../../../docs/personal-data.md");
+        let named =
+            |word: &&str| word.split_once('.').is_some_and(|(table, _)| TABLES.iter().any(|one| one.name == table));
+        let named: Vec<&str> = page.split('`').filter(named).collect();
+        let mut all: Vec<String> = Vec::new();
+        for table in TABLES {
+            all.extend(table.columns.iter().map(|column| format!("{}.{column}", table.name)));
+        }
+        let missing: Vec<&String> = all.iter().filter(|column| !named.contains(&column.as_str())).collect();
+        let unknown: Vec<&&str> = named.iter().filter(|name| !all.contains(&(**name).to_owned())).collect();
+        assert!(
+            missing.is_empty() && unknown.is_empty(),
+            "not on the page: {missing:?}; not in the schema: {unknown:?}"
+        );
+        for sealed in crate::sealed::COLUMNS {
+            let name = format!("`{}.{}`", sealed.table, sealed.column);
+            let row = page.lines().find(|line| line.contains(&name)).unwrap();
+            assert!(row.contains("(sealed)") || row.contains("sealed with"), "{row}");
         }
     }
 }

@@ -9,11 +9,12 @@ use rand::rngs::StdRng;
 use secrecy::SecretString;
 
 use crate::error::Error;
+use crate::master_keys::MasterKeys;
 use crate::nodes::Notifier;
 use crate::postgres::Postgres;
 use crate::private;
 use crate::schema;
-use crate::seal::{MasterKey, Sealer, key_id};
+use crate::seal::{MasterKey, Sealer};
 use crate::sql::{Query, Row, Value, values};
 use crate::sqlite::{Durability, Sqlite};
 use crate::unit::{Done, Unit};
@@ -63,19 +64,41 @@ pub struct Store {
 const ANALYZED_AFTER: [u64; 3] = [64, 1_024, 16_384];
 
 impl Store {
-    /// Opens the database, brings its schema up to date and checks that `key` is the one it was sealed with.
-    /// `rng` gives the nonces of sealing.
+    /// Opens the database, brings its schema up to date and checks that `keys` hold the one it was
+    /// sealed with. `rng` gives the nonces of sealing.
     ///
     /// # Errors
     ///
     /// What keeps it from being opened, in a sentence; nothing is changed then.
-    pub async fn open(database: &Database, key: MasterKey, rng: StdRng) -> Result<Self, Error> {
+    pub async fn open(database: &Database, keys: impl Into<MasterKeys>, rng: StdRng) -> Result<Self, Error> {
         let backend = match database {
             Database::Sqlite(path) => Backend::Sqlite(open_sqlite(path)?),
             Database::Postgres(url) => Backend::Postgres(Postgres::open(url).await?),
         };
-        let store = Self::over(backend, Sealer::new(&key, rng));
+        let store = Self::over(backend, Sealer::new(keys.into(), rng));
         schema::run(&store).await?;
+        Ok(store)
+    }
+
+    /// Opens the database next to a hub that runs on it, to replace the master key. It must be there, with the schema that this
+    /// program knows, and sealed with one of `keys`.
+    ///
+    /// # Errors
+    ///
+    /// What keeps it from being opened, in a sentence.
+    pub async fn open_shared(database: &Database, keys: impl Into<MasterKeys>, rng: StdRng) -> Result<Self, Error> {
+        let backend = match database {
+            Database::Sqlite(path) if !path.exists() => return Err(cannot(path, &"there is no such file")),
+            // SQLite itself lets one process write at a time.
+            Database::Sqlite(path) => {
+                let opened = Sqlite::open(path, 1, None, Durability::Full);
+                Backend::Sqlite(opened.map_err(|error| cannot(path, &error))?)
+            }
+            Database::Postgres(url) => Backend::Postgres(Postgres::open(url).await?),
+        };
+        let store = Self::over(backend, Sealer::new(keys.into(), rng));
+        schema::check(&store).await?;
+        store.prepare_keys().await?;
         Ok(store)
     }
 
@@ -92,7 +115,7 @@ impl Store {
         };
         let mut rng = rng;
         // Nothing that is sealed is read, so any key does.
-        let sealer = Sealer::new(&MasterKey::generate(&mut rng), rng);
+        let sealer = Sealer::new(MasterKey::generate(&mut rng).into(), rng);
         let store = Self::over(backend, sealer);
         schema::check(&store).await?;
         Ok(store)
@@ -124,40 +147,6 @@ impl Store {
         }
     }
 
-    /// Checks that the store's sealed data opens with this key. A store without sealed data takes any key.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::WrongKey`] if it doesn't.
-    pub async fn check_key(&self, key: &MasterKey) -> Result<(), Error> {
-        match self.key_id().await? {
-            Some(known) if known != key_id(key) => Err(Error::WrongKey),
-            _ => Ok(()),
-        }
-    }
-
-    /// The first key to open the store is noted by its id; another is refused from then on.
-    pub(crate) async fn check_key_or_note_it(&self) -> Result<(), Error> {
-        let copy = "SELECT 1 AS unfinished FROM setting WHERE name = 'unfinished_copy'";
-        if !self.read(copy, values![]).await?.is_empty() {
-            return Err(Error::UnfinishedCopy);
-        }
-        if self.key_id().await?.is_none() {
-            let mut unit = self.unit();
-            unit.run(
-                "INSERT INTO setting (name, value) VALUES ('master_key_id', $1) ON CONFLICT (name) DO NOTHING",
-                values![self.sealer.key_id()],
-            );
-            self.commit(unit).await?;
-        }
-        // Another node may have been quicker, with another key.
-        if self.key_id().await?.as_deref() == Some(self.sealer.key_id()) { Ok(()) } else { Err(Error::WrongKey) }
-    }
-
-    async fn key_id(&self) -> Result<Option<String>, Error> {
-        self.read(KEY_ID, values![]).await?.first().map(|row| row.text("value")).transpose()
-    }
-
     fn over(backend: Backend, sealer: Sealer) -> Self {
         let notifier = match &backend {
             Backend::Sqlite(_) => Notifier::default(),
@@ -186,12 +175,19 @@ impl Store {
         if let Backend::Postgres(_) = self.backend {
             crate::nodes::notify_within(&mut unit);
         }
+        let added = unit.expect_key();
         let after = std::mem::take(&mut unit.notify_after);
         let done = match &self.backend {
             Backend::Sqlite(file) => file.commit(unit.steps).await,
             Backend::Postgres(server) => server.commit(unit.steps).await,
         };
-        let done = self.writes.note(done)?;
+        if added > 0 && matches!(done, Err(Error::KeyReplaced)) {
+            // Done once more, it is sealed with the new key.
+            self.use_current_key().await?;
+            return Err(Error::Contended);
+        }
+        let mut done = self.writes.note(done)?;
+        done.0.drain(..added);
         if done.0.iter().any(|touched| *touched > 0) {
             self.writes.done();
         }
@@ -285,7 +281,7 @@ impl Store {
 }
 
 /// The id of the key that the store is sealed with.
-const KEY_ID: &str = "SELECT value FROM setting WHERE name = 'master_key_id'";
+pub(crate) const KEY_ID: &str = "SELECT value FROM setting WHERE name = 'master_key_id'";
 
 fn open_sqlite(path: &Path) -> Result<Sqlite, Error> {
     let lock = lock_file(path)?;

@@ -63,9 +63,13 @@ pub enum Error {
     },
     /// What is sealed was sealed with another key.
     #[error(
-        "what is sealed in the store doesn't open with this master key; put the key back that the store was made with"
+        "what is sealed in the store doesn't open with this master key; put the key back that the store was made with, or \
+         copy master.key from a node on which the key was replaced"
     )]
     WrongKey,
+    /// The master key was replaced meanwhile: seal again with the new one.
+    #[error("the master key was replaced meanwhile")]
+    KeyReplaced,
     /// What is stored can't be understood.
     #[error("what is stored in {table} can't be understood: {what}")]
     Corrupt {

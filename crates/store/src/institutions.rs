@@ -194,7 +194,7 @@ impl Unit {
         now: Timestamp,
     ) -> Result<(), Error> {
         let place = credentials_place(institution.code.as_str());
-        let sealed = self.sealer.seal(&place, institution.credentials.expose_secret())?;
+        let sealed = self.seal(&place, institution.credentials.expose_secret())?;
         let values = values![
             &institution.code,
             &institution.name,
@@ -365,7 +365,8 @@ struct Put {
     version: &'static str,
 }
 
-fn credentials_place(code: &str) -> String {
+/// The place of an institution's credentials.
+pub(crate) fn credentials_place(code: &str) -> String {
     format!("institution:{code}:credentials")
 }
 

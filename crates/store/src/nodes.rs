@@ -2,6 +2,7 @@
 //!
 //! The embedded store has one process, so there is nobody to notify.
 
+use std::collections::BTreeSet;
 use std::future::poll_fn;
 use std::time::Duration;
 
@@ -12,6 +13,7 @@ use tokio_postgres::{AsyncMessage, NoTls};
 use crate::database::Store;
 use crate::error::Error;
 use crate::postgres::Postgres;
+use crate::seal::MasterKey;
 use crate::sql::values;
 use crate::unit::{Unit, lock_number};
 
@@ -81,6 +83,7 @@ pub struct Node {
 
 #[derive(Debug)]
 struct Line {
+    store: Store,
     server: Postgres,
     /// None once it is lost.
     listener: Option<Listener>,
@@ -96,8 +99,8 @@ impl Store {
     pub async fn join(&self, name: &str) -> Result<Node, Error> {
         let name: String = name.split_whitespace().collect::<Vec<_>>().join("-");
         let Some(server) = self.postgres().cloned() else { return Ok(Node { name, line: None }) };
-        let listener = Some(listen(&server, &name).await?);
-        Ok(Node { name, line: Some(Line { server, listener }) })
+        let listener = Some(listen(self, &server, &name).await?);
+        Ok(Node { name, line: Some(Line { store: self.clone(), server, listener }) })
     }
 }
 
@@ -107,19 +110,33 @@ impl Store {
         if !self.is_postgres() {
             return Ok(1);
         }
+        self.holders(ALL).await
+    }
+
+    /// How many of the nodes that have a name on this database now don't have this master key. The node of an embedded store
+    /// reads the key file whenever it meets a new key.
+    pub async fn nodes_without_key(&self, key: &MasterKey) -> Result<u32, Error> {
+        if !self.is_postgres() {
+            return Ok(0);
+        }
+        Ok(self.holders(ALL).await?.saturating_sub(self.holders(&key_lock(&key.id())).await?))
+    }
+
+    /// How many nodes have a part in the lock of this name.
+    async fn holders(&self, name: &str) -> Result<u32, Error> {
         // A lock's number is shown as two halves.
-        let number = lock_number(ALL).cast_unsigned();
+        let number = lock_number(name).cast_unsigned();
         let [high, low] = [number >> 32, number & 0xffff_ffff].map(u64::cast_signed);
         let sql = "SELECT COUNT(*) AS nodes FROM pg_locks \
                    WHERE locktype = 'advisory' AND granted AND objsubid = 1 \
                        AND CAST(classid AS BIGINT) = $1 AND CAST(objid AS BIGINT) = $2 \
                        AND database IN (SELECT oid FROM pg_database WHERE datname = current_database())";
-        self.read(sql, values![high, low]).await?.first().map_or(Ok(1), |row| row.small("nodes"))
+        self.read(sql, values![high, low]).await?.first().map_or(Ok(0), |row| row.small("nodes"))
     }
 }
 
 /// A connection that listens, under the node's name.
-async fn listen(server: &Postgres, name: &str) -> Result<Listener, Error> {
+async fn listen(store: &Store, server: &Postgres, name: &str) -> Result<Listener, Error> {
     // A connection of its own, which ends with it: one that went back to a pool would keep its locks.
     let (client, mut connection) = server.config().connect(NoTls).await?;
     let (sender, notifications) = mpsc::unbounded_channel();
@@ -138,8 +155,8 @@ async fn listen(server: &Postgres, name: &str) -> Result<Listener, Error> {
             }
         }
     });
-    let listener = Listener { _client: client, notifications, task };
-    let client = &listener._client;
+    let mut listener = Listener { client, notifications, task, keys: BTreeSet::new() };
+    let client = &listener.client;
     client.batch_execute("LISTEN consort").await?;
     let lock = client.query_one("SELECT pg_try_advisory_lock($1)", &[&lock_number(&format!("node {name}"))]).await?;
     if !lock.try_get::<_, bool>(0)? {
@@ -147,15 +164,40 @@ async fn listen(server: &Postgres, name: &str) -> Result<Listener, Error> {
     }
     // Beside its own lock each node has a part in one that all share, so that they can be counted.
     client.query_one("SELECT pg_try_advisory_lock_shared($1)", &[&lock_number(ALL)]).await?;
+    listener.note_keys(store).await?;
     Ok(listener)
 }
 
 /// A connection that listens, and that holds the node's name.
 #[derive(Debug)]
 struct Listener {
-    _client: tokio_postgres::Client,
+    client: tokio_postgres::Client,
     notifications: mpsc::UnboundedReceiver<Result<String, Error>>,
     task: tokio::task::JoinHandle<()>,
+    /// The ids of the master keys in whose locks it has a part.
+    keys: BTreeSet<String>,
+}
+
+/// The name of the lock that every node with this master key has a part in.
+fn key_lock(id: &str) -> String {
+    format!("master key {id}")
+}
+
+impl Listener {
+    /// Reads the key file, and takes a part in the lock of each key, so that the nodes that have it can be counted.
+    async fn note_keys(&mut self, store: &Store) -> Result<(), Error> {
+        store.sealer.reload();
+        for id in store.sealer.key_ids() {
+            if !self.keys.contains(&id) {
+                let lock = lock_number(&key_lock(&id));
+                self.client.query_one("SELECT pg_try_advisory_lock_shared($1)", &[&lock]).await?;
+                self.keys.insert(id);
+            }
+        }
+        // The key may have been replaced already. A node that doesn't have it reports that with its next commit.
+        let _ = store.use_current_key().await;
+        Ok(())
+    }
 }
 
 impl Drop for Listener {
@@ -180,13 +222,16 @@ impl Node {
         let Some(line) = &mut self.line else { return std::future::pending().await };
         loop {
             let Some(listener) = &mut line.listener else {
-                line.listener = Some(listen(&line.server, &self.name).await?);
+                line.listener = Some(listen(&line.store, &line.server, &self.name).await?);
                 // Events that were sent meanwhile are lost, and may have been any.
                 return Ok(NodeEvent::SettingsChanged);
             };
             match listener.notifications.recv().await {
                 Some(Ok(payload)) => {
                     if let Some(event) = NodeEvent::read(&payload, &self.name) {
+                        if event == NodeEvent::SettingsChanged {
+                            listener.note_keys(&line.store).await?;
+                        }
                         return Ok(event);
                     }
                 }

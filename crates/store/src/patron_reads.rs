@@ -69,7 +69,7 @@ impl Store {
             request: row.parse("request")?,
             agency: row.text("agency")?.into(),
             shown: row.text("shown")?,
-            reason: sealed.map(|sealed| self.sealer.open(&place(id), &sealed)).transpose()?,
+            reason: sealed.map(|sealed| self.sealer.open(&place(&id.to_string()), &sealed)).transpose()?,
         })
     }
 }
@@ -81,7 +81,7 @@ impl Unit {
     ///
     /// [`Error::Corrupt`] if its reason can't be sealed.
     pub fn insert_patron_read(&mut self, read: &PatronRead) -> Result<(), Error> {
-        let reason = read.reason.as_ref().map(|reason| self.sealer.seal(&place(read.id), reason)).transpose()?;
+        let reason = read.reason.as_ref().map(|reason| self.seal(&place(&read.id.to_string()), reason)).transpose()?;
         self.run(
             "INSERT INTO patron_read (id, at, actor, origin, operation, request, agency, shown, reason) \
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
@@ -106,6 +106,7 @@ impl Unit {
     }
 }
 
-fn place(id: Uuid) -> String {
+/// The place of the reason for a read.
+pub(crate) fn place(id: &str) -> String {
     format!("patron_read:{id}:reason")
 }

@@ -35,6 +35,17 @@ pub(crate) fn write_new(path: &Path, text: &[u8], chance: u64) -> io::Result<()>
     sync_directory(path)
 }
 
+/// Replaces the contents of a file by way of a temporary one next to it. `chance` makes the temporary name this writer's own.
+pub(crate) fn replace(path: &Path, text: &[u8], chance: u64) -> io::Result<()> {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let temporary = path.with_file_name(format!(".{name}.{chance:016x}.new"));
+    let written = fill(&temporary, text).and_then(|()| std::fs::rename(&temporary, path));
+    if written.is_err() {
+        let _ = std::fs::remove_file(&temporary);
+    }
+    written.and_then(|()| sync_directory(path))
+}
+
 fn fill(path: &Path, text: &[u8]) -> io::Result<()> {
     let mut file = create_new(path)?;
     file.write_all(text)?;

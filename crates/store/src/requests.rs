@@ -3,10 +3,14 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use lending::{Attention, Barcode, InstitutionCode, ItemId, LibraryCode, PatronId, Request, RequestId, Side, Status};
+use lending::{
+    Attention, Barcode, Cancellation, InstitutionCode, ItemId, LibraryCode, Patron, PatronId, Request, RequestId, Side,
+    Status,
+};
 
 use crate::audit::{AuditEntry, AuditRow, ENTRIES, chain};
 use crate::audit_chain::Link;
+use crate::audit_text::{self, TextKey};
 use crate::database::Store;
 use crate::error::Error;
 use crate::seal::Sealer;
@@ -24,6 +28,8 @@ pub struct Stored {
     pub updated_at: Timestamp,
     /// Where its audit ends.
     pub(crate) audit: AuditEnd,
+    /// The key of the texts in its audit.
+    pub(crate) text_key: Option<TextKey>,
 }
 
 /// The end of a request's audit, which the next entry follows.
@@ -37,7 +43,7 @@ pub(crate) struct AuditEnd {
 macro_rules! select {
     ($($rest:tt)+) => {
         concat!(
-            "SELECT id, version, updated_at, document, audit_head, audit_count FROM patron_request WHERE ",
+            "SELECT id, version, updated_at, document, audit_head, audit_count, audit_key, finished_at FROM patron_request WHERE ",
             $($rest)+
         )
     };
@@ -73,8 +79,14 @@ impl Store {
         let found = self.read_all(vec![(ONE_REQUEST, values![id]), (ENTRIES, values![id])]).await?;
         let [request, entries] = &found[..] else { return Ok(None) };
         let Some(row) = request.first() else { return Ok(None) };
-        let timeline: Result<_, Error> = entries.iter().map(|entry| Link::of(entry)?.read(id)).collect();
-        Ok(Some((stored(&self.sealer, row)?, timeline?)))
+        let stored = stored(&self.sealer, row)?;
+        let opened = |entry| {
+            let mut link = Link::of(entry)?;
+            audit_text::open(stored.text_key.as_ref(), &id.to_string(), link.texts())?;
+            link.read(id)
+        };
+        let timeline = entries.iter().map(opened).collect::<Result<_, Error>>()?;
+        Ok(Some((stored, timeline)))
     }
 
     /// The open requests of a patron, by the identifier as given or as the library knows it.
@@ -146,17 +158,21 @@ impl Unit {
         entries: &[AuditEntry],
         now: Timestamp,
     ) -> Result<Stored, Error> {
-        let (links, end) = chain(request.id, &AuditEnd::default(), entries);
+        self.note_sealing();
         let sealer = Arc::clone(&self.sealer);
+        let key = TextKey::new(&sealer);
+        let seal = |id: &str, link: &mut Link| key.seal(&sealer, id, link.texts());
+        let (links, end) = chain(request.id, &AuditEnd::default(), entries, seal)?;
+        let sealed_key = key.sealed(&sealer, &request.id.to_string())?;
         let found_by = FoundBy::of(&sealer, request)?;
         let patron = &request.patron;
         self.run(
             "INSERT INTO patron_request (id, version, placed_at, updated_at, status, outcome, borrower, \
                  patron_identifier_digest, document, audit_head, audit_count, open, final_status, needs_staff, \
                  lender, patron_verified, lender_item, borrower_item, pickup_item, agency, lender_place, \
-                 pickup_location, title) \
+                 pickup_location, title, finished_at, audit_key) \
              VALUES ($1, 1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, \
-                 $21, $22)",
+                 $21, $22, $23, $24)",
             values![
                 request.id,
                 request.placed_at,
@@ -180,11 +196,13 @@ impl Unit {
                 found_by.lender_place,
                 found_by.pickup_location,
                 found_by.title,
+                found_by.finished_at,
+                sealed_key,
             ],
         );
         self.insert_audit(request.id, links);
         self.insert_barcodes(request.id, barcodes(request));
-        Ok(Stored { request: request.clone(), version: 1, updated_at: now, audit: end })
+        Ok(Stored { request: request.clone(), version: 1, updated_at: now, audit: end, text_key: Some(key) })
     }
 
     /// Keeps a changed request, and adds entries at the end of its audit; returns the stored request. At the commit,
@@ -201,8 +219,16 @@ impl Unit {
         now: Timestamp,
     ) -> Result<Stored, Error> {
         let sealer = Arc::clone(&self.sealer);
+        self.note_sealing();
         let document = document(&sealer, next)?;
-        let (links, end) = chain(next.id, &before.audit, entries);
+        // A request of an earlier program has no key, and neither has one whose patron's data is erased.
+        let text_key = match &before.text_key {
+            None if has_text(entries) => Some(TextKey::new(&sealer)),
+            known => known.clone(),
+        };
+        let seal =
+            |id: &str, link: &mut Link| text_key.as_ref().map_or(Ok(()), |key| key.seal(&sealer, id, link.texts()));
+        let (links, end) = chain(next.id, &before.audit, entries, seal)?;
         // First, since it locks the row: whoever decides about the same request at the same time waits here.
         self.run_on_one(
             "UPDATE patron_request SET version = version + 1, updated_at = $1, status = $2, outcome = $3, document = $4, \
@@ -221,10 +247,14 @@ impl Unit {
             Error::Conflict,
         );
         self.insert_audit(next.id, links);
+        if let Some(key) = text_key.as_ref().filter(|_| before.text_key.is_none()) {
+            let sealed = key.sealed(&sealer, &next.id.to_string())?;
+            self.run("UPDATE patron_request SET audit_key = $1 WHERE id = $2", values![sealed, next.id]);
+        }
         self.save_found_by(&before.request, next)?;
         let known = barcodes(&before.request);
         self.insert_barcodes(next.id, barcodes(next).filter(|barcode| !known.clone().any(|other| other == *barcode)));
-        Ok(Stored { request: next.clone(), version: before.version + 1, updated_at: now, audit: end })
+        Ok(Stored { request: next.clone(), version: before.version + 1, updated_at: now, audit: end, text_key })
     }
 
     /// Rests the unit on a request being as it was read. At the commit, [`Error::Conflict`] where somebody else has changed
@@ -255,8 +285,8 @@ impl Unit {
             self.run(
                 "UPDATE patron_request SET open = $1, final_status = $2, needs_staff = $3, lender = $4, \
                      patron_verified = $5, lender_item = $6, borrower_item = $7, pickup_item = $8, agency = $9, \
-                     lender_place = $10, pickup_location = $11, title = $12 \
-                 WHERE id = $13",
+                     lender_place = $10, pickup_location = $11, title = $12, finished_at = $13 \
+                 WHERE id = $14",
                 values![
                     is.open,
                     is.final_status,
@@ -270,6 +300,7 @@ impl Unit {
                     is.lender_place,
                     is.pickup_location,
                     is.title,
+                    is.finished_at,
                     next.id
                 ],
             );
@@ -325,12 +356,14 @@ struct FoundBy {
     lender_place: Option<String>,
     pickup_location: String,
     title: String,
+    /// When it ended, until it is anonymous.
+    finished_at: Option<Timestamp>,
 }
 
 impl FoundBy {
     fn of(sealer: &Sealer, request: &Request) -> Result<Self, Error> {
         let patron = &request.patron;
-        let verified = patron.verified.as_ref();
+        let verified = patron.verified.as_ref().filter(|_| request.anonymised_at.is_none());
         let is_final = request.status.is_final();
         Ok(Self {
             open: !is_final,
@@ -345,6 +378,7 @@ impl FoundBy {
             lender_place: request.supply.as_ref().map(|supply| place(&supply.institution, &supply.copy.library)),
             pickup_location: request.pickup.code.to_string(),
             title: request.title.as_ref().map(|title| searchable(&title.title)).unwrap_or_default(),
+            finished_at: (is_final && request.anonymised_at.is_none()).then_some(request.status_since),
         })
     }
 }
@@ -380,33 +414,64 @@ pub(crate) fn digest(sealer: &Sealer, institution: &InstitutionCode, patron: &Pa
     sealer.digest(&["patron", institution.as_str(), &patron.as_str().to_lowercase()])
 }
 
-/// Changes the patron's personal data, which are sealed in the document, each with its place there.
+/// Changes the personal data that are sealed in the document, each with its place there: the patron's, and free texts.
 fn change_personal(request: &mut Request, change: impl Fn(&str, &str) -> Result<String, Error>) -> Result<(), Error> {
-    let patrons =
-        [("/patron", Some(&mut request.patron)), ("/undo/patron", request.undo.as_mut().map(|undo| &mut undo.patron))];
-    for (place, patron) in patrons {
-        let Some(patron) = patron else { continue };
-        let change = |field: &str, plain: &str| change(&format!("{place}/{field}"), plain);
-        patron.identifier = change("identifier", patron.identifier.as_str())?.into();
-        let Some(known) = &mut patron.verified else { continue };
-        known.id = change("verified/id", known.id.as_str())?.into();
-        if let Some(code) = &mut known.pickup_code {
-            *code = change("verified/pickup_code", code.as_str())?.into();
+    change_person(&mut request.patron, "/patron", &change)?;
+    change_texts(request.cancellation.as_mut(), &mut request.damage, "", &change)?;
+    if let Some(undo) = &mut request.undo {
+        change_person(&mut undo.patron, "/undo/patron", &change)?;
+        change_texts(undo.cancellation.as_mut(), &mut undo.damage, "/undo", &change)?;
+    }
+    Ok(())
+}
+
+type Change<'a> = &'a dyn Fn(&str, &str) -> Result<String, Error>;
+
+/// Changes what people wrote, which may name a person.
+fn change_texts(
+    cancellation: Option<&mut Cancellation>,
+    damage: &mut Option<String>,
+    place: &str,
+    change: Change<'_>,
+) -> Result<(), Error> {
+    let reason = cancellation.and_then(|cancellation| cancellation.reason.as_mut());
+    for (field, text) in [("cancellation/reason", reason), ("damage", damage.as_mut())] {
+        if let Some(text) = text {
+            *text = change(&format!("{place}/{field}"), text)?;
         }
-        for (to, shown) in
-            [("shown_to_lender", &mut known.shown_to_lender), ("shown_at_pickup", &mut known.shown_at_pickup)]
-        {
-            if let Some(card) = &mut shown.card {
-                *card = change(&format!("verified/{to}/card"), card.as_str())?.into();
-            }
-            for (part, name) in [("first_name", &mut shown.first_name), ("last_name", &mut shown.last_name)] {
-                if let Some(name) = name {
-                    *name = change(&format!("verified/{to}/{part}"), name.as_str())?.into();
-                }
+    }
+    Ok(())
+}
+
+fn change_person(patron: &mut Patron, place: &str, change: Change<'_>) -> Result<(), Error> {
+    let change = |field: &str, plain: &str| change(&format!("{place}/{field}"), plain);
+    patron.identifier = change("identifier", patron.identifier.as_str())?.into();
+    let Some(known) = &mut patron.verified else { return Ok(()) };
+    known.id = change("verified/id", known.id.as_str())?.into();
+    if let Some(code) = &mut known.pickup_code {
+        *code = change("verified/pickup_code", code.as_str())?.into();
+    }
+    for (to, shown) in
+        [("shown_to_lender", &mut known.shown_to_lender), ("shown_at_pickup", &mut known.shown_at_pickup)]
+    {
+        if let Some(card) = &mut shown.card {
+            *card = change(&format!("verified/{to}/card"), card.as_str())?.into();
+        }
+        for (part, name) in [("first_name", &mut shown.first_name), ("last_name", &mut shown.last_name)] {
+            if let Some(name) = name {
+                *name = change(&format!("verified/{to}/{part}"), name.as_str())?.into();
             }
         }
     }
     Ok(())
+}
+
+/// Opens a text of a document. An earlier program didn't seal what people wrote.
+fn open(sealer: &Sealer, id: &str, place: &str, sealed: &str) -> Result<String, Error> {
+    if !place.contains("/patron/") && !Sealer::is_sealed(sealed) {
+        return Ok(sealed.to_owned());
+    }
+    sealer.open(&format!("request:{id}:{place}"), sealed)
 }
 
 fn document(sealer: &Sealer, request: &Request) -> Result<String, Error> {
@@ -415,13 +480,28 @@ fn document(sealer: &Sealer, request: &Request) -> Result<String, Error> {
     serde_json::to_string(&sealed).map_err(|error| corrupt(&error.to_string()))
 }
 
+/// Seals the document of a request anew.
+pub(crate) fn seal_document_anew(sealer: &Sealer, id: &str, sealed: &str) -> Result<String, Error> {
+    let mut request: Request = serde_json::from_str(sealed).map_err(|error| corrupt(&error.to_string()))?;
+    change_personal(&mut request, |place, sealed| {
+        sealer.seal(&format!("request:{id}:{place}"), &open(sealer, id, place, sealed)?)
+    })?;
+    serde_json::to_string(&request).map_err(|error| corrupt(&error.to_string()))
+}
+
+/// Returns whether entries have texts, which are sealed with the request's own key.
+fn has_text(entries: &[AuditEntry]) -> bool {
+    entries.iter().any(|entry| entry.note.is_some() || entry.evidence.is_some())
+}
+
 pub(crate) fn stored(sealer: &Sealer, row: &Row) -> Result<Stored, Error> {
     let id = row.text("id")?;
     let mut request: Request =
         serde_json::from_str(&row.text("document")?).map_err(|error| corrupt(&error.to_string()))?;
-    change_personal(&mut request, |place, sealed| sealer.open(&format!("request:{id}:{place}"), sealed))?;
+    change_personal(&mut request, |place, sealed| open(sealer, &id, place, sealed))?;
     let audit = AuditEnd { hash: row.text("audit_head")?, count: row.int("audit_count")? };
-    Ok(Stored { request, version: row.int("version")?, updated_at: row.time("updated_at")?, audit })
+    let text_key = row.optional_text("audit_key")?.map(|sealed| TextKey::open(sealer, &id, &sealed)).transpose()?;
+    Ok(Stored { request, version: row.int("version")?, updated_at: row.time("updated_at")?, audit, text_key })
 }
 
 fn corrupt(what: &str) -> Error {

@@ -34,6 +34,11 @@ const ALL: &[Version] = &[
         sqlite: include_str!("schema/6-search.sqlite.sql"),
         postgres: include_str!("schema/6-search.postgres.sql"),
     },
+    Version {
+        both: include_str!("schema/4-privacy.sql"),
+        sqlite: include_str!("schema/4-privacy.sqlite.sql"),
+        postgres: include_str!("schema/4-privacy.postgres.sql"),
+    },
 ];
 
 struct Version {
@@ -69,7 +74,7 @@ pub(crate) async fn run(store: &Store) -> Result<(), Error> {
             return Err(failure);
         }
     }
-    store.check_key_or_note_it().await
+    store.prepare_keys().await
 }
 
 /// Says whether the schema is the one that this program knows.
@@ -85,4 +90,30 @@ pub(crate) async fn check(store: &Store) -> Result<(), Error> {
 async fn version(store: &Store) -> Result<i64, Error> {
     let rows = store.read("SELECT COALESCE(MAX(version), 0) AS version FROM schema_version", values![]).await?;
     rows.first().map_or(Ok(0), |row| row.int("version"))
+}
+
+/// Returns the columns (table, column) whose comment in the schema has this word.
+#[cfg(test)]
+pub(crate) fn columns_with_comment(word: &str) -> Vec<(String, String)> {
+    let (mut found, mut table) = (Vec::new(), String::new());
+    let lines = ALL.iter().flat_map(|version| [version.both, version.sqlite].map(str::lines)).flatten();
+    for line in lines {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        let column = match words[..] {
+            ["CREATE", "TABLE", name, ..] => {
+                table = name.to_owned();
+                continue;
+            }
+            ["ALTER", "TABLE", name, "ADD", "COLUMN", column, ..] => {
+                table = name.to_owned();
+                column
+            }
+            [column, ..] => column,
+            [] => continue,
+        };
+        if line.split_once("-- ").is_some_and(|(code, comment)| !code.trim().is_empty() && comment.contains(word)) {
+            found.push((table.clone(), column.to_owned()));
+        }
+    }
+    found
 }

@@ -10,6 +10,9 @@ use crate::error::Error;
 use crate::seal::Sealer;
 use crate::sql::Value;
 
+/// The lock that the replacement of the master key holds alone, and units with sealed text hold together.
+pub(crate) const KEY_LOCK: &str = "master key";
+
 /// What a statement must find.
 #[derive(Debug)]
 pub(crate) enum Expect {
@@ -67,6 +70,8 @@ impl Step {
 pub struct Unit {
     pub(crate) steps: Vec<Step>,
     pub(crate) sealer: Arc<Sealer>,
+    /// The id of the master key that sealed something in it.
+    pub(crate) sealed_with: Option<String>,
     /// Messages to other nodes that are part of the commit.
     pub(crate) notify_within: Vec<String>,
     /// Messages to other nodes that follow the commit.
@@ -90,7 +95,7 @@ impl Done {
 
 impl Unit {
     pub(crate) fn new(sealer: Arc<Sealer>) -> Self {
-        Self { steps: Vec::new(), sealer, notify_within: Vec::new(), notify_after: Vec::new() }
+        Self { steps: Vec::new(), sealer, sealed_with: None, notify_within: Vec::new(), notify_after: Vec::new() }
     }
 
     /// Whether it has nothing to do.
@@ -108,6 +113,20 @@ impl Unit {
         };
         let steps = self.steps.iter().filter(|step| !step.postgres_only);
         steps.map(|step| (step.sql, step.values.iter().map(json).collect())).collect()
+    }
+
+    /// Seals text for a statement of this unit.
+    pub(crate) fn seal(&mut self, place: &str, plain: &str) -> Result<String, Error> {
+        self.note_sealing();
+        self.sealer.seal(place, plain)
+    }
+
+    /// Rests the unit on the key that seals at this moment. Comes before the sealing: what a newer key seals meanwhile is
+    /// sealed once more.
+    pub(crate) fn note_sealing(&mut self) {
+        if self.sealed_with.is_none() {
+            self.sealed_with = Some(self.sealer.key_id());
+        }
     }
 
     /// Adds a statement, whatever it finds.
@@ -131,6 +150,25 @@ impl Unit {
         let values = vec![Value::Int(lock_number(name))];
         let (sql, expect) = ("SELECT pg_advisory_xact_lock($1)", Expect::Anything);
         self.steps.push(Step { sql, values, expect, postgres_only: true });
+    }
+
+    /// Rests a unit with sealed text on the key that sealed it: no unit that replaces the key is done at the same time, and the store
+    /// still names that key. Returns how many statements that adds at the beginning.
+    pub(crate) fn expect_key(&mut self) -> usize {
+        let Some(id) = self.sealed_with.take() else { return 0 };
+        let lock = vec![Value::Int(lock_number(KEY_LOCK))];
+        let shared = Step { postgres_only: true, ..Step::plain("SELECT pg_advisory_xact_lock_shared($1)", lock) };
+        let named = Step {
+            expect: Expect::One(Error::KeyReplaced),
+            ..Step::plain(
+                "SELECT value FROM setting WHERE name = 'master_key_id' AND value = $1",
+                vec![Value::Text(id)],
+            )
+        };
+        let added = [shared, named];
+        let count = added.len();
+        self.steps.splice(0..0, added);
+        count
     }
 
     fn step(&mut self, sql: &'static str, values: Vec<Value>, expect: Expect) -> StepId {

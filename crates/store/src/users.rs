@@ -108,8 +108,8 @@ impl Unit {
     ///
     /// [`Error::Corrupt`] if the secret can't be sealed.
     pub fn insert_user(&mut self, user: &User) -> Result<(), Error> {
-        let seal = |secret: &SecretString| self.sealer.seal(&place(&user.name), secret.expose_secret());
-        let totp_secret = user.totp_secret.as_ref().map(seal).transpose()?;
+        let mut seal = |secret: &SecretString| self.seal(&place(&user.name), secret.expose_secret());
+        let totp_secret = user.totp_secret.as_ref().map(&mut seal).transpose()?;
         self.run_on_one(
             "INSERT INTO hub_user (name, role, agencies, password, totp_secret, created_at, created_by) \
              VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (name) DO NOTHING",
@@ -173,6 +173,7 @@ impl Unit {
     }
 }
 
-fn place(name: &str) -> String {
+/// The place of a user's secret.
+pub(crate) fn place(name: &str) -> String {
     format!("user:{name}:totp")
 }

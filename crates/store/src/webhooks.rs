@@ -138,8 +138,8 @@ impl Store {
     ) -> Result<(), Error> {
         let code = institution.as_str();
         let rows = self.read("SELECT secret, previous FROM webhook WHERE institution = $1", values![code]).await?;
-        let sealed = self.sealer.seal(&place(code), secret.expose_secret())?;
         let mut unit = self.unit();
+        let sealed = unit.seal(&place(code), secret.expose_secret())?;
         match rows.first() {
             None => unit.run_on_one(
                 "INSERT INTO webhook (institution, secret, changed_at) VALUES ($1, $2, $3) ON CONFLICT (institution) DO NOTHING",
@@ -192,6 +192,7 @@ impl Unit {
     }
 }
 
-fn place(code: &str) -> String {
+/// The place of a webhook's secrets.
+pub(crate) fn place(code: &str) -> String {
     format!("institution:{code}:webhook")
 }

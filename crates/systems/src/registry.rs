@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use lending::InstitutionCode;
-use lms::{Connection, HostLms};
+use lms::{Connection, HostLms, Operation, PseudonymKey};
 use parking_lot::RwLock;
 use store::Store;
 
@@ -43,8 +43,11 @@ impl Registry {
             settings: stored.settings,
             credentials: stored.credentials,
         };
-        let made = lms::connect_observed(&connection, Some(self.usage.observer(institution)))
-            .map_err(|error| lms::Error::retryable(error.to_string()))?;
+        let pseudonyms = self.store.pseudonym_key().map_err(|error| lms::Error::retryable(error.to_string()))?;
+        let operation =
+            Operation { pseudonyms: PseudonymKey::new(pseudonyms), observer: self.usage.observer(institution) };
+        let made =
+            lms::connect_to_work(&connection, operation).map_err(|error| lms::Error::retryable(error.to_string()))?;
         let mut known = self.known.write();
         let kept = Arc::clone(known.entry(institution.clone()).or_insert(made));
         drop(known);

@@ -36,6 +36,7 @@ mod limits;
 mod openapi;
 mod orphans;
 mod path;
+mod patrons;
 mod pickup_locations;
 mod precondition;
 mod problem;

@@ -151,6 +151,11 @@ impl Problem {
         Self { request: None, ..self }
     }
 
+    /// Adds the parts of the problem.
+    pub(crate) fn with_errors(self, errors: Vec<FieldError>) -> Self {
+        Self { errors, ..self }
+    }
+
     /// Creates the problem of a faulty input. Nothing was done.
     pub(crate) fn invalid(errors: Vec<FieldError>) -> Self {
         let detail = match errors.as_slice() {

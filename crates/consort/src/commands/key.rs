@@ -1,5 +1,7 @@
 //! `consort key`: makes, lists, rotates and revokes keys of the API, in the store or at a running hub.
 
+mod rotate_master;
+
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
@@ -39,6 +41,9 @@ pub(crate) enum Key {
     Rotate(Rotate),
     /// End a key now.
     Revoke(Revoke),
+    /// Replace the master key and seal everything in the store anew. Works while the hub runs, and continues after it was
+    /// interrupted.
+    RotateMaster(rotate_master::RotateMaster),
 }
 
 /// The store or the hub to work on.
@@ -129,6 +134,7 @@ impl Key {
             Self::List(list) => list.run().await,
             Self::Rotate(rotate) => rotate.run().await,
             Self::Revoke(revoke) => revoke.run().await,
+            Self::RotateMaster(rotate) => rotate.run().await,
         }
     }
 }

@@ -6,6 +6,7 @@ mod docs;
 mod doctor;
 mod institution;
 mod key;
+mod patron;
 mod request;
 mod serve;
 mod sim;
@@ -50,6 +51,9 @@ pub(crate) enum Command {
     /// Check that the audit is as the hub wrote it.
     #[command(subcommand)]
     Audit(audit::Audit),
+    /// Export or erase the data that a running hub keeps about a patron.
+    #[command(subcommand)]
+    Patron(patron::Patron),
     /// Find problems of this machine that prevent the hub from running.
     Doctor(doctor::Doctor),
 }
@@ -70,6 +74,7 @@ impl Command {
             Self::Restore(restore) => restore.run().await,
             Self::Migrate(migrate) => migrate.run().await,
             Self::Audit(audit) => audit.run().await,
+            Self::Patron(patron) => patron.run().await,
             Self::Doctor(doctor) => doctor.run().await,
         }
     }
@@ -90,6 +95,7 @@ impl Command {
             | Self::Backup(_)
             | Self::Restore(_)
             | Self::Migrate(_)
+            | Self::Patron(_)
             | Self::Doctor(_) => return Ok(()),
         };
         if json {
@@ -113,6 +119,7 @@ impl Command {
             | Self::Backup(_)
             | Self::Restore(_)
             | Self::Migrate(_)
+            | Self::Patron(_)
             | Self::Doctor(_) => "error",
         }
     }

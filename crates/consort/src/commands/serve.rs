@@ -14,7 +14,7 @@ use rand::SeedableRng;
 use rand::rngs::StdRng;
 use secrecy::ExposeSecret;
 use serving::Tls;
-use store::{Database, KeyError, MasterKey, Store};
+use store::{Database, KeyError, MasterKey, MasterKeys, Store};
 use tokio::net::TcpListener;
 use tracing::{info, warn};
 use web::{ApiKeys, WebState};
@@ -293,18 +293,19 @@ pub(crate) async fn open_store(config: &Config) -> Result<Store> {
     let database = database(config);
     let path = key_file(config);
     let mut rng = StdRng::from_os_rng();
-    let (key, made) = match MasterKey::load(&path) {
-        Ok(key) => (key, false),
+    let (keys, made) = match MasterKeys::load(&path) {
+        Ok(keys) => (keys, false),
         Err(KeyError::Missing(_)) if !Store::is_there(&database).await.map_err(|error| unopened(config, &error))? => {
-            let key = MasterKey::create(&path, &mut rng).map_err(|error| {
+            let made = MasterKey::create(&path, &mut rng).and_then(|_| MasterKeys::load(&path));
+            let keys = made.map_err(|error| {
                 Failure::new(format!("{error}. Nothing was changed."))
                     .advice("Make room on the disk, and give this user the right to write there.")
             })?;
-            (key, true)
+            (keys, true)
         }
         Err(error) => return Err(no_key(&error, &database).await),
     };
-    let opened = Store::open(&database, key, rng).await;
+    let opened = Store::open(&database, keys, rng).await;
     if made && matches!(opened, Err(store::Error::WrongKey)) {
         // Another node created the store at this moment, with its own key. This key opens nothing.
         let _ = std::fs::remove_file(&path);
@@ -312,10 +313,10 @@ pub(crate) async fn open_store(config: &Config) -> Result<Store> {
     opened.map_err(|error| unopened(config, &error))
 }
 
-/// Loads the key of an existing store, for a command that never creates one.
-pub(crate) async fn load_key(config: &Config) -> Result<MasterKey> {
-    match MasterKey::load(&key_file(config)) {
-        Ok(key) => Ok(key),
+/// Loads the keys of an existing store, for a command that never creates one.
+pub(crate) async fn load_keys(config: &Config) -> Result<MasterKeys> {
+    match MasterKeys::load(&key_file(config)) {
+        Ok(keys) => Ok(keys),
         Err(error) => Err(no_key(&error, &database(config)).await),
     }
 }

@@ -8,7 +8,7 @@ use rand::rngs::StdRng;
 use serde_json::{Value, json};
 use store::{Database, Store, StoreDigest};
 
-use crate::commands::serve::{database, load_key, open_store};
+use crate::commands::serve::{database, load_keys, open_store};
 use crate::config::Config;
 use crate::failure::{Failure, Result};
 use crate::output::print_result;
@@ -115,7 +115,7 @@ impl Restore {
         let saved =
             Store::open_to_read(&Database::Sqlite(self.from.clone()), StdRng::from_os_rng()).await.map_err(&failed)?;
         // The check comes before any change: without its key the saved store is useless.
-        saved.check_key(&load_key(&config).await?).await.map_err(&failed)?;
+        saved.check_key(&load_keys(&config).await?).await.map_err(&failed)?;
         let before = saved.digest().await.map_err(&failed)?;
         saved.close().await;
         let place = config.data_dir.join("consort.db");
@@ -172,8 +172,8 @@ impl Migrate {
         }
         // The store is opened as the hub opens it, so that no hub can run on it in the meantime.
         let from = open_store(&config).await?;
-        let key = load_key(&config).await?;
-        let to = Store::open(&target, key, StdRng::from_os_rng()).await.map_err(&failed)?;
+        let keys = load_keys(&config).await?;
+        let to = Store::open(&target, keys, StdRng::from_os_rng()).await.map_err(&failed)?;
         let before = from.digest().await.map_err(&failed)?;
         let after = from.copy_into(&to).await.map_err(&failed)?;
         if after != before {

@@ -20,6 +20,8 @@ mod pipes;
 #[cfg(feature = "failpoints")]
 mod points;
 mod program;
+#[cfg(feature = "failpoints")]
+mod rotating;
 mod secrets;
 mod setting_up;
 mod users;

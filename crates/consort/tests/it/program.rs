@@ -163,6 +163,20 @@ impl Processes {
             .unwrap()
     }
 
+    /// Runs the program so that it kills itself at a visit of a point. Returns whether it came to its end before that.
+    #[cfg(feature = "failpoints")]
+    pub(crate) fn ends_before(&self, point: &str, args: &[&str]) -> bool {
+        let output = Command::new(env!("CARGO_BIN_EXE_consort"))
+            .args(args)
+            .env("CONSORT_DIES_AT", point)
+            .stdin(Stdio::null())
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success() || output.status.code().is_none(), "{args:?}: {said}");
+        output.status.success()
+    }
+
     /// Runs the program as a client of this hub. Returns its output.
     pub(crate) fn output(&self, args: &[&str]) -> String {
         let output = self.consort(args);
@@ -170,7 +184,7 @@ impl Processes {
         String::from_utf8(output.stdout).unwrap()
     }
 
-    async fn wait_for(&self, url: &str) {
+    pub(crate) async fn wait_for(&self, url: &str) {
         eventually(&format!("{url} answers"), async || match self.http.get(url).send().await {
             Ok(answer) if answer.status().is_success() => Ok(()),
             Ok(answer) => Err(answer.status().to_string()),

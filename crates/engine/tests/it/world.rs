@@ -148,6 +148,7 @@ impl World {
             // Polls are made when a test requests them.
             polls: PollSettings { uncovered: HOURLY, batch: HOURLY.initial, ..PollSettings::default() },
             backoff: Backoff { initial: Duration::from_millis(200), max: Duration::from_secs(1) },
+            retention: Some(Duration::from_secs(90 * 86_400)),
             breaker: BreakerSettings { failures: 5, initial: Duration::from_millis(500), max: Duration::from_secs(1) },
             ..Settings::default()
         };
@@ -250,6 +251,34 @@ impl World {
     pub(crate) fn delete_user(&self, code: &str, user: &str) {
         let answer = self.call(code, "DELETE", format!("/almaws/v1/users/{user}"), String::new(), "");
         assert_eq!(answer.status, 204, "{}", answer.body);
+    }
+
+    /// Returns whether there is such a user.
+    pub(crate) fn has_user(&self, code: &str, user: &str) -> bool {
+        self.call(code, "GET", format!("/almaws/v1/users/{user}"), String::new(), "").status == 200
+    }
+
+    /// Cancels all holds of a user.
+    pub(crate) fn cancel_holds(&self, code: &str, user: &str) {
+        let path = format!("/almaws/v1/users/{user}/requests");
+        let answer = self.call(code, "GET", path.clone(), String::new(), "");
+        let holds: Value = serde_json::from_str(&answer.body).unwrap();
+        for hold in holds["user_request"].as_array().into_iter().flatten() {
+            let path = format!("{path}/{}", hold["request_id"].as_str().unwrap());
+            let answer = self.call(code, "DELETE", path, "reason=CancelledAtPatronRequest".to_owned(), "");
+            assert_eq!(answer.status, 204, "{}", answer.body);
+        }
+    }
+
+    /// Replaces a user by one that differs only in one field.
+    pub(crate) fn replace_user(&self, code: &str, user: &str, field: &str, value: &str) {
+        let answer = self.call(code, "GET", format!("/almaws/v1/users/{user}"), String::new(), "");
+        assert_eq!(answer.status, 200, "{}", answer.body);
+        let mut record: Value = serde_json::from_str(&answer.body).unwrap();
+        record[field] = json!(value);
+        self.delete_user(code, user);
+        let answer = self.call(code, "POST", "/almaws/v1/users".to_owned(), String::new(), &record.to_string());
+        assert_eq!(answer.status, 200, "{}", answer.body);
     }
 
     /// Places a hold with the request's marker, which the hub doesn't know of.

@@ -11,6 +11,7 @@ mod orders;
 mod others;
 mod poll_interval;
 mod refusals;
+mod retention;
 mod staff_acts;
 mod standard;
 mod total;

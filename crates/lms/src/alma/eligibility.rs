@@ -42,7 +42,7 @@ impl Alma {
                     id: PatronId::from(id),
                     patron_type,
                     agency,
-                    pickup_code: Some(pickup_code(self.settings.institution.as_str(), id)),
+                    pickup_code: Some(pickup_code(self.pseudonyms()?, self.settings.institution.as_str(), id)?),
                     shown_to_lender: shown(&user, self.settings.patron_shown_to_lender, &self.settings),
                     shown_at_pickup: shown(&user, self.settings.patron_shown_at_pickup, &self.settings),
                 })

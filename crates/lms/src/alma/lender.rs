@@ -18,7 +18,7 @@ use super::absence::removed;
 use super::errors::{certain, refusal_code, to_lms_error};
 use super::mapping::{hold_state, item_state};
 use super::records::{hold_comment, hold_marker};
-use super::shown::{self, virtual_patron_id};
+use super::shown::{self, former_virtual_patron_id, virtual_patron_id};
 use super::unrequestable::is_unrequestable;
 use crate::host::{Attempt, ItemRef, LenderHold, VirtualPatron, Withdrawn};
 
@@ -31,7 +31,7 @@ const CARD: &str = "BARCODE";
 impl Alma {
     /// Creates the virtual patron without a read before, unless the hub has verified it recently. Its id is derived
     /// from the patron's, so Alma's refusal as existing (401851) means that it was made before. Then the hub reads it
-    /// and checks that it is the hub's.
+    /// and checks that it is the hub's. A user that the hub knows under another id is read first, and used if it is there.
     pub(super) async fn find_or_create_virtual_patron(
         &self,
         wanted: &VirtualPatron,
@@ -43,27 +43,52 @@ impl Alma {
                 refusal.map_or_else(|| crate::Error::retryable("the user group is unknown"), crate::Error::Refused)
             );
         };
-        let (id, version) = (virtual_patron_id(wanted), shown::version(wanted, group));
-        if self.patrons.has(&id, &version, now) {
-            return Ok(PatronId::from(id.as_str()));
+        let (id, version) = (virtual_patron_id(self.pseudonyms()?, wanted)?, shown::version(wanted, group));
+        let other = wanted.known_id.as_ref().map(PatronId::as_str).filter(|known| *known != id);
+        if let Some(known) = [other, Some(&id)].into_iter().flatten().find(|id| self.patrons.has(id, &version, now)) {
+            return Ok(PatronId::from(known));
         }
-        let user = self.new_virtual_patron(&id, wanted, group, today(now));
-        let (there, expires) = match self.client.users().create(&user).await {
-            Ok(created) => (PatronId::from(created.primary_id().as_str()), user.expiry_date),
-            Err(error) if refusal_code(&error) == Some(&Code::IdentifierTaken) => {
-                match self.adopt_virtual_patron(&id, wanted, group, today(now)).await? {
-                    Some(adopted) => adopted,
-                    None => self.create_without_card(&id, wanted, group, today(now)).await?,
-                }
-            }
-            Err(error) => return Err(to_lms_error(error)),
+        let adopted = match other {
+            Some(other) => self.adopt_virtual_patron(other, wanted, group, today(now)).await?,
+            None => None,
         };
-        if there.as_str() == id {
+        let (there, expires) = match adopted {
+            Some(adopted) => adopted,
+            None => self.create_or_adopt_virtual_patron(&id, wanted, group, today(now)).await?,
+        };
+        if there.as_str() == id || Some(there.as_str()) == other {
             let last = expires.and_then(|day| day.checked_sub(jiff::Span::new().days(LEAST_DAYS_LEFT)).ok());
             let good = last.and_then(|day| TimeZone::UTC.to_timestamp(day.at(0, 0, 0, 0)).ok());
-            self.patrons.note(&id, &version, now, good.unwrap_or(now));
+            self.patrons.note(there.as_str(), &version, now, good.unwrap_or(now));
         }
         Ok(there)
+    }
+
+    /// Creates the virtual patron, or finds the one that has the id. Returns the user's id and its last day.
+    async fn create_or_adopt_virtual_patron(
+        &self,
+        id: &str,
+        wanted: &VirtualPatron,
+        group: &str,
+        today: Date,
+    ) -> crate::Result<(PatronId, Option<Date>)> {
+        let user = self.new_virtual_patron(id, wanted, group, today);
+        match self.client.users().create(&user).await {
+            Ok(created) => return Ok((PatronId::from(created.primary_id().as_str()), user.expiry_date)),
+            Err(error) if refusal_code(&error) == Some(&Code::IdentifierTaken) => {}
+            Err(error) => return Err(to_lms_error(error)),
+        }
+        if let Some(adopted) = self.adopt_virtual_patron(id, wanted, group, today).await? {
+            return Ok(adopted);
+        }
+        // Another user has the number of the card: the patron's own virtual patron, if the hub made it before it had a key.
+        if wanted.may_have_former_id
+            && let Some(adopted) =
+                self.adopt_virtual_patron(&former_virtual_patron_id(wanted), wanted, group, today).await?
+        {
+            return Ok(adopted);
+        }
+        self.create_without_card(id, wanted, group, today).await
     }
 
     fn new_virtual_patron(&self, id: &str, wanted: &VirtualPatron, group: &str, today: Date) -> NewUser {

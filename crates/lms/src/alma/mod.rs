@@ -7,6 +7,7 @@
 //! - `removal`: their removal.
 //! - `circulation`: renewals, due dates, another pickup location, a loan closed by hand.
 //! - `batch`: lists that show changes of many requests at once.
+//! - `leavers`: the removal of virtual patrons that nobody needs any more.
 //! - `eligibility`: reads of a patron, and the reasons why they may not borrow.
 //! - `reads`: reads of a copy, and of an item with hold and loan.
 //! - `shelves`: which pickup locations have a hold shelf.
@@ -26,6 +27,7 @@ mod check;
 mod circulation;
 mod eligibility;
 mod errors;
+mod leavers;
 mod lender;
 mod mapping;
 mod orphans;
@@ -57,15 +59,16 @@ use secrecy::SecretString;
 
 use self::address::done_if_gone;
 pub use self::settings::Settings;
-use crate::connect::Adapter;
+use crate::connect::{Adapter, Operation};
 use crate::error::Result;
 use crate::finding::{Finding, Registration};
 use crate::host::{
     Attempt, HostLms, ItemRef, LenderHold, MarkedHold, PatronCheck, PatronHold, PollQuery, VirtualItem,
-    VirtualItemDeletion, VirtualPatron, Withdrawn,
+    VirtualItemDeletion, VirtualPatron, VirtualPatronRemoval, Withdrawn,
 };
 use crate::list::{ExpectedChange, ListContents, ListEntry};
-use crate::quota::{CallObserver, CallRate, CallReport, QuotaSettings};
+use crate::pseudonym::PseudonymKey;
+use crate::quota::{CallRate, CallReport, QuotaSettings};
 use crate::settings::SettingError;
 use crate::webhook::{WebhookMessage, WebhookRejection};
 
@@ -83,14 +86,16 @@ pub struct Alma {
     /// Virtual records that the hub has verified as its own, so that one call reads those that are deleted on the same
     /// day.
     records: Cache<BibId, ()>,
+    /// The key of pseudonyms; none for an adapter that only checks.
+    pseudonyms: Option<PseudonymKey>,
     /// Whether this Alma deletes a record with its last item if the call asks for it; unknown before the first
     /// deletion.
     deletes_records: OnceLock<bool>,
 }
 
 impl Alma {
-    /// Creates an adapter for the Alma that `settings` describe, with its API key. `observer` receives a report of
-    /// every call. Nothing is sent.
+    /// Creates an adapter for the Alma that `settings` describe, with its API key. Without `operation` it only checks. Nothing is
+    /// sent.
     ///
     /// # Errors
     ///
@@ -98,8 +103,9 @@ impl Alma {
     pub fn new(
         settings: Settings,
         api_key: SecretString,
-        observer: Option<CallObserver>,
+        operation: Option<Operation>,
     ) -> Result<Self, Vec<SettingError>> {
+        let (pseudonyms, observer) = operation.map(|with| (with.pseudonyms, with.observer)).unzip();
         let whole = Duration::from_secs(u64::from(settings.timeout_seconds));
         let mut builder = Client::builder(&settings.base_url, api_key)
             .allow_unencrypted(settings.allow_unencrypted_http)
@@ -127,17 +133,25 @@ impl Alma {
             };
             vec![SettingError { key: "base_url".to_owned(), message: format!("{error}{advice}") }]
         })?;
-        Ok(Self::with_client(settings, client))
+        Ok(Self::with_client(settings, client, pseudonyms))
     }
 
-    /// Creates an adapter that uses the caller's client.
-    pub fn with_client(settings: Settings, client: Client) -> Self {
+    /// Returns the key of pseudonyms.
+    fn pseudonyms(&self) -> Result<&PseudonymKey> {
+        self.pseudonyms
+            .as_ref()
+            .ok_or_else(|| crate::Error::retryable("This connection only checks, and knows no patron."))
+    }
+
+    /// Creates an adapter that uses the caller's client. Without a key of pseudonyms it only checks.
+    pub fn with_client(settings: Settings, client: Client, pseudonyms: Option<PseudonymKey>) -> Self {
         Self {
             settings,
             client,
             locations: suppressed::Locations::default(),
             shelves: shelves::Shelves::default(),
             patrons: patrons::Patrons::default(),
+            pseudonyms,
             records: Cache::new(RECORD_VERIFIED_FOR),
             deletes_records: OnceLock::new(),
         }
@@ -176,8 +190,8 @@ pub(crate) const ADAPTER: Adapter = Adapter {
     kind: "alma",
     example_settings: settings::example,
     origin: alma::origin,
-    connect: |institution, table, key, observer| {
-        let alma = Alma::new(Settings::read(institution, table)?, key, observer)?;
+    connect: |institution, table, key, operation| {
+        let alma = Alma::new(Settings::read(institution, table)?, key, operation)?;
         Ok(Arc::new(alma))
     },
     signature_header: alma::webhook::SIGNATURE_HEADER,
@@ -248,6 +262,10 @@ impl HostLms for Alma {
 
     async fn ensure_virtual_patron(&self, wanted: &VirtualPatron, now: Timestamp) -> Result<PatronId> {
         self.find_or_create_virtual_patron(wanted, now).await
+    }
+
+    async fn remove_virtual_patron(&self, id: &PatronId) -> Result<VirtualPatronRemoval> {
+        self.delete_virtual_patron(id).await
     }
 
     async fn place_lender_hold(&self, wanted: &LenderHold, attempt: Attempt) -> Result<Hold> {

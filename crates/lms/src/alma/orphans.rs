@@ -8,7 +8,7 @@ use super::Alma;
 use super::absence::removed;
 use super::errors::to_lms_error;
 use super::records::{marked_request, record_marker};
-use super::shown::virtual_patron_id;
+use super::shown::{former_virtual_patron_id, virtual_patron_id};
 use crate::error::Result;
 use crate::host::{MarkedHold, VirtualItemDeletion, VirtualPatron};
 
@@ -22,7 +22,18 @@ impl Alma {
     /// Finds the active holds of a virtual patron, with a call for each hundred. A virtual patron that doesn't exist
     /// has none. Holds that can't be read are left out, so they stay in Alma.
     pub(super) async fn find_holds_of(&self, patron: &VirtualPatron) -> Result<Vec<MarkedHold>> {
-        let holder = PatronId::from(virtual_patron_id(patron));
+        let id = match &patron.known_id {
+            Some(known) => known.as_str().to_owned(),
+            None => virtual_patron_id(self.pseudonyms()?, patron)?,
+        };
+        let mut found = self.find_holds_of_user(&PatronId::from(id)).await?;
+        if patron.known_id.is_none() && patron.may_have_former_id {
+            found.extend(self.find_holds_of_user(&PatronId::from(former_virtual_patron_id(patron))).await?);
+        }
+        Ok(found)
+    }
+
+    async fn find_holds_of_user(&self, holder: &PatronId) -> Result<Vec<MarkedHold>> {
         let requests = self.client.user_requests(&UserId::from(holder.as_str()));
         let holds = match requests.list(&RequestFilter::holds()).whole().await {
             Ok(holds) => holds,

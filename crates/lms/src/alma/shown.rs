@@ -6,7 +6,9 @@ use lending::{PatronId, PersonName, PickupCode, ShownPatron, Side};
 use sha2::{Digest, Sha256};
 
 use super::settings::Settings;
+use crate::error::Result;
 use crate::host::VirtualPatron;
+use crate::pseudonym::PseudonymKey;
 use crate::settings::Reader;
 
 /// The signs of pickup codes. None can be mistaken for another, and without vowels they form no words.
@@ -69,13 +71,13 @@ pub(super) fn shown(user: &User, showing: Showing, settings: &Settings) -> Shown
 }
 
 /// Returns the pickup code of a patron: always the same for the same patron, and different for nearly all patrons of a
-/// library.
-pub(super) fn pickup_code(institution: &str, patron: &str) -> PickupCode {
-    let digest = digest(&["pickup code", institution, &patron.to_lowercase()]);
+/// library. Nobody finds out the patron by trying all ids.
+pub(super) fn pickup_code(key: &PseudonymKey, institution: &str, patron: &str) -> Result<PickupCode> {
+    let digest = key.digest(&["pickup code", institution, &patron.to_lowercase()])?;
     let signs: Vec<char> =
         digest.iter().take(6).map(|byte| char::from(SIGNS[usize::from(*byte) % SIGNS.len()])).collect();
     let (left, right) = signs.split_at(3);
-    PickupCode::from(format!("{}-{}", String::from_iter(left), String::from_iter(right)))
+    Ok(PickupCode::from(format!("{}-{}", String::from_iter(left), String::from_iter(right))))
 }
 
 /// Returns the first and the last name of a virtual patron, as lists and slips show them.
@@ -94,13 +96,22 @@ pub(super) fn version(wanted: &VirtualPatron, group: &str) -> String {
     hex(&digest(&[group, &first, &last, card]), 10)
 }
 
-/// Returns the virtual patron's id. It is the same for the same patron at the same kind of side, and doesn't reveal who
-/// that is.
-pub(super) fn virtual_patron_id(patron: &VirtualPatron) -> String {
+/// Returns the virtual patron's id. It is the same for the same patron at the same kind of side. Only the hub's key shows who that
+/// is.
+pub(super) fn virtual_patron_id(key: &PseudonymKey, patron: &VirtualPatron) -> Result<String> {
     // Alma ignores the case of primary ids.
-    let digest = digest(&[patron.institution.as_str(), &patron.patron.as_str().to_lowercase()]);
-    let role = if patron.side == Side::Pickup { "p-" } else { "" };
-    format!("dcb-{role}{}", hex(&digest, 10))
+    let texts = ["virtual patron", patron.institution.as_str(), &patron.patron.as_str().to_lowercase()];
+    Ok(id_of(patron.side, &key.digest(&texts)?))
+}
+
+/// Returns the id that the hub gave a virtual patron before it had a key. Such users are still in use.
+pub(super) fn former_virtual_patron_id(patron: &VirtualPatron) -> String {
+    id_of(patron.side, &digest(&[patron.institution.as_str(), &patron.patron.as_str().to_lowercase()]))
+}
+
+fn id_of(side: Side, digest: &[u8]) -> String {
+    let role = if side == Side::Pickup { "p-" } else { "" };
+    format!("dcb-{role}{}", hex(digest, 10))
 }
 
 fn digest(texts: &[&str]) -> Vec<u8> {
@@ -142,11 +153,18 @@ mod tests {
             side,
             pickup_code: None,
             shown: ShownPatron::default(),
+            known_id: None,
+            may_have_former_id: false,
         }
+    }
+
+    fn key(secret: &str) -> PseudonymKey {
+        PseudonymKey::new(secret.to_owned().into())
     }
 
     #[test]
     fn virtual_patron_id_is_the_same_for_the_same_patron_and_names_nobody() {
+        let virtual_patron_id = |patron: &VirtualPatron| super::virtual_patron_id(&key("one hub"), patron).unwrap();
         let id = virtual_patron_id(&patron("01X", "Reader@Example.org", Side::Lender));
         assert_eq!(id, virtual_patron_id(&patron("01X", "reader@example.org", Side::Lender)));
         assert_ne!(id, virtual_patron_id(&patron("01Y", "reader@example.org", Side::Lender)));
@@ -156,7 +174,19 @@ mod tests {
     }
 
     #[test]
+    fn virtual_patron_id_and_pickup_code_can_not_be_computed_without_the_key() {
+        let jo = patron("01X", "jo", Side::Lender);
+        let id = |secret: &str| super::virtual_patron_id(&key(secret), &jo).unwrap();
+        assert_ne!(id("one hub"), id("another hub"));
+        assert_ne!(id("one hub"), former_virtual_patron_id(&jo));
+        let code = |secret: &str| super::pickup_code(&key(secret), "01X", "jo").unwrap();
+        assert_ne!(code("one hub"), code("another hub"));
+    }
+
+    #[test]
     fn pickup_codes_of_a_library_hardly_ever_coincide() {
+        let pickup_code =
+            |institution: &str, patron: &str| super::pickup_code(&key("one hub"), institution, patron).unwrap();
         let codes: std::collections::BTreeSet<String> =
             (0..2_000).map(|number| pickup_code("01X", &format!("reader{number}")).to_string()).collect();
         assert!(codes.len() >= 1_998, "{}", codes.len());

@@ -14,5 +14,6 @@ mod nodes;
 mod opening;
 mod queue;
 mod requests;
+mod rotation;
 mod units;
 mod webhooks;

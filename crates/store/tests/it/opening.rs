@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use lending::Side;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use secrecy::ExposeSecret;
@@ -33,9 +34,9 @@ both! {
 
     async fn store_that_was_sealed_is_seen_without_its_key(fixture) {
         assert!(Store::is_there(&fixture.database).await.unwrap());
-        fixture.store.check_key(&fixture.key).await.unwrap();
+        fixture.store.check_key(&fixture.key.clone().into()).await.unwrap();
         let other = MasterKey::generate(&mut StdRng::seed_from_u64(99));
-        assert!(matches!(fixture.store.check_key(&other).await, Err(Error::WrongKey)));
+        assert!(matches!(fixture.store.check_key(&other.into()).await, Err(Error::WrongKey)));
     }
 }
 
@@ -123,6 +124,16 @@ async fn store_of_an_earlier_program_is_brought_up_to_date_and_its_requests_go_o
     let verified = store.verify_audit(None).await.unwrap();
     assert!(verified.faults.is_empty(), "{:?}", verified.faults);
 
+    // The digests and the ids of virtual patrons that the earlier program made are still known.
+    let open = store.open_requests_of_patron(&"01BORROW_INST".into(), &"jo.reader".into()).await.unwrap();
+    assert_eq!(open.len(), stages.len() - 1);
+    let verified = open[0].request.patron.verified.as_ref().unwrap();
+    let at_lender =
+        store.virtual_patron(&"01BORROW_INST".into(), &verified.id, &"01LEND_INST".into(), Side::Lender).await.unwrap();
+    assert_eq!(at_lender.id, open[0].request.supply.as_ref().unwrap().virtual_patron);
+    assert!(at_lender.id.is_some());
+    assert!(at_lender.unkeyed_until >= Some(open[0].request.placed_at));
+
     // What was scheduled is still there; and what a library reports finds the request, before and after it is saved.
     let late = lending::example::noon() + jiff::SignedDuration::from_hours(24 * 365);
     let claim = Claim {
@@ -153,7 +164,7 @@ async fn store_of_a_newer_program_is_refused_and_left_as_it_is() {
     let fixture = Fixture::sqlite().await;
     fixture.store.close().await;
     let (database, key) = (fixture.database.clone(), fixture.key.clone());
-    behind_its_back(&database, "UPDATE schema_version SET version = 99 WHERE version = 2").await.unwrap();
+    behind_its_back(&database, "UPDATE schema_version SET version = 99 WHERE version = 6").await.unwrap();
     drop(fixture.store);
     let refused = Store::open(&database, key, StdRng::seed_from_u64(1)).await.unwrap_err();
     assert!(matches!(refused, Error::NewerSchema { found: 99, .. }), "{refused}");
@@ -186,14 +197,17 @@ async fn nodes_that_open_an_empty_database_at_the_same_time_all_open_it() {
     let Some(empty) = crate::harness::empty_postgres().await else { return };
     let key = MasterKey::generate(&mut StdRng::seed_from_u64(1));
     let nodes = (0..6).map(|node| Store::open(&empty, key.clone(), StdRng::seed_from_u64(node)));
+    let mut secrets = std::collections::BTreeSet::new();
     for opened in futures::future::join_all(nodes).await {
         let store = opened.unwrap();
+        secrets.insert(store.pseudonym_key().unwrap().expose_secret().to_owned());
         // Each connection is of use afterwards.
         for _ in 0..3 {
             assert!(store.requests(&RequestFilter::default()).await.unwrap().requests.is_empty());
         }
         store.close().await;
     }
+    assert_eq!(secrets.len(), 1, "all nodes have the secrets of the first");
 }
 
 #[cfg(unix)]

@@ -161,6 +161,8 @@ fn body_of(operation: &str, number: u64) -> Option<Value> {
         "put_webhook" => json!({"secret": "a-long-text-made-by-chance"}),
         "create_key" => json!({"name": format!("new-{number}"), "role": "read-only", "agencies": ["BORROW"]}),
         "add_user" => user_of(&format!("new-{number}")),
+        "export_patron" => json!({"agency": "BORROW", "patron": "nobody", "reason": "The patron asked."}),
+        "erase_patron" => json!({"agency": "BORROW", "patron": "nobody"}),
         "take_message" => json!({}),
         _ => return None,
     })

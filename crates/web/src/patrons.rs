@@ -1,0 +1,235 @@
+//! The data that the hub keeps about a patron: its export and its erasure. The identifier is in the body, since addresses are logged
+//! on the way.
+
+use access::PatronData;
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use engine::StillNeeded;
+use jiff::Timestamp;
+use lending::{AgencyCode, PatronId};
+use serde::Serialize;
+use serde_json::Value;
+use store::{Agency, AuditRow, Stored, StoredVirtualPatron};
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::guard::Access;
+use crate::input::{Body, input};
+use crate::problem::{FieldError, Problem};
+use crate::state::WebState;
+
+pub(crate) fn routes() -> OpenApiRouter<WebState> {
+    OpenApiRouter::new().routes(routes!(export_patron)).routes(routes!(erase_patron))
+}
+
+input! {
+    /// A patron whose data is exported.
+    struct ExportInput {
+        /// The code of the patron's agency.
+        agency: AgencyCode,
+        /// The patron: an identifier with which a request was placed, or the primary id.
+        patron: PatronId,
+        /// The reason, which the log of reads shows. The consortium admin must give one.
+        reason: Option<String>,
+    }
+    example: {"agency": "NORTH", "patron": "20041234567", "reason": "The patron asked for it."}
+}
+
+input! {
+    /// A patron whose data is erased.
+    struct PatronInput {
+        /// The code of the patron's agency.
+        agency: AgencyCode,
+        /// The patron: an identifier with which a request was placed, or the primary id.
+        patron: PatronId,
+    }
+    example: {"agency": "NORTH", "patron": "20041234567"}
+}
+
+/// Everything that the hub keeps about a patron.
+#[derive(Debug, Serialize, ToSchema)]
+struct PatronExport {
+    /// The code of the patron's agency.
+    agency: String,
+    /// The identifier that was asked for.
+    patron: String,
+    /// The time of the export.
+    #[schema(value_type = String, format = DateTime)]
+    exported_at: Timestamp,
+    /// The patron's requests, oldest first.
+    requests: Vec<ExportedRequest>,
+    /// The user records that represent the patron at other libraries.
+    virtual_patrons: Vec<ExportedVirtualPatron>,
+}
+
+/// One request, as the hub keeps it.
+#[derive(Debug, Serialize, ToSchema)]
+struct ExportedRequest {
+    /// All facts of the request, as they are stored.
+    #[schema(value_type = Object)]
+    facts: Value,
+    /// What happened to it, oldest first.
+    timeline: Vec<ExportedEntry>,
+}
+
+/// One entry of a request's timeline.
+#[derive(Debug, Serialize, ToSchema)]
+struct ExportedEntry {
+    /// The time.
+    #[schema(value_type = String, format = DateTime)]
+    time: Timestamp,
+    /// The event.
+    event: String,
+    /// Who caused it: the hub, or the name of an API key.
+    actor: String,
+    /// The reason for the new status.
+    reason: Option<String>,
+    /// A note for staff.
+    note: Option<String>,
+    /// The facts on which the event is based.
+    #[schema(value_type = Option<Object>)]
+    evidence: Option<Value>,
+}
+
+/// A user record that represents a patron at another library.
+#[derive(Debug, Serialize, ToSchema)]
+struct ExportedVirtualPatron {
+    /// The code of the institution whose system has it.
+    institution: String,
+    /// `lender` or `pickup`.
+    #[schema(value_type = String, example = "lender")]
+    side: &'static str,
+    /// Its id there.
+    id: String,
+    /// When a request needed it last.
+    #[schema(value_type = String, format = DateTime)]
+    last_used_at: Timestamp,
+}
+
+/// The result of an erasure.
+#[derive(Debug, Serialize, ToSchema)]
+struct ErasureView {
+    /// Requests whose data was erased.
+    #[schema(example = 3)]
+    requests: usize,
+    /// Virtual patrons that were removed from libraries' systems.
+    #[schema(example = 1)]
+    virtual_patrons_removed: usize,
+    /// Virtual patrons that libraries' systems still have, since they have loans, requests or fees there, or since the systems can't
+    /// be reached. The hub removes them when the systems allow it.
+    #[schema(example = 0)]
+    virtual_patrons_left: usize,
+}
+
+impl ExportedRequest {
+    fn new((stored, timeline): (Stored, Vec<AuditRow>)) -> Result<Self, Problem> {
+        let facts = serde_json::to_value(&stored.request).map_err(|_| Problem::internal())?;
+        let entry = |row: AuditRow| ExportedEntry {
+            time: row.entry.at,
+            event: row.entry.event,
+            actor: row.entry.actor,
+            reason: row.entry.reason,
+            note: row.entry.note,
+            evidence: row.entry.evidence,
+        };
+        Ok(Self { facts, timeline: timeline.into_iter().map(entry).collect() })
+    }
+}
+
+impl From<StoredVirtualPatron> for ExportedVirtualPatron {
+    fn from(known: StoredVirtualPatron) -> Self {
+        Self {
+            institution: known.institution.to_string(),
+            side: known.side.name(),
+            id: known.id.as_str().to_owned(),
+            last_used_at: known.last_used_at,
+        }
+    }
+}
+
+/// Returns everything that the hub keeps about a patron: the requests whose data isn't erased, with their timelines, and the user
+/// records that represent the patron at other libraries. An unknown patron has none.
+#[utoipa::path(
+    post,
+    path = "/api/v1/patrons/export",
+    operation_id = "export_patron",
+    tag = "patrons",
+    request_body = ExportInput,
+    responses(
+        (status = 200, description = "What the hub keeps.", body = PatronExport),
+        (status = 404, description = "There is no such agency."),
+        (status = 422, description = "Faults of the input, all at once."),
+    )
+)]
+async fn export_patron(
+    State(state): State<WebState>,
+    access: Access,
+    Body(read): Body<ExportInput>,
+) -> Result<Json<PatronExport>, Problem> {
+    let ExportInput { agency, patron, reason } = read.checked()?;
+    access.agency(&agency)?;
+    if access.caller().is_consortium_admin() && reason.is_none() {
+        let message = "The consortium admin sees a patron's data only with a reason, which is logged.";
+        return Err(Problem::invalid(vec![FieldError::new("reason", "MISSING", message)]));
+    }
+    let home = home(&state, &agency).await?;
+    let data = state.engine.patron_data(&home.institution, &agency, &patron).await?;
+    for (stored, _) in &data.requests {
+        access.note_read(&state, stored, PatronData::Full, reason.clone());
+    }
+    Ok(Json(PatronExport {
+        agency: agency.to_string(),
+        patron: patron.as_str().to_owned(),
+        exported_at: state.engine.clock().now(),
+        requests: data.requests.into_iter().map(ExportedRequest::new).collect::<Result<_, _>>()?,
+        virtual_patrons: data.virtual_patrons.into_iter().map(Into::into).collect(),
+    }))
+}
+
+/// Erases a patron's data now, and removes the user records that represent the patron at other libraries. Statistics stay. Nothing is
+/// erased while one of the patron's requests is open, or still needed for another reason.
+#[utoipa::path(
+    post,
+    path = "/api/v1/patrons/erase",
+    operation_id = "erase_patron",
+    tag = "patrons",
+    request_body = PatronInput,
+    responses(
+        (status = 200, description = "What was erased.", body = ErasureView),
+        (status = 404, description = "There is no such agency."),
+        (status = 409, description = "Requests of the patron are still needed (`PATRON_DATA_NEEDED`); `errors` names each with the reason. Nothing was erased."),
+        (status = 422, description = "Faults of the input, all at once."),
+    )
+)]
+async fn erase_patron(
+    State(state): State<WebState>,
+    access: Access,
+    Body(read): Body<PatronInput>,
+) -> Result<Json<ErasureView>, Problem> {
+    let PatronInput { agency, patron } = read.checked()?;
+    access.agency(&agency)?;
+    let home = home(&state, &agency).await?;
+    match state.engine.erase_patron(&home.institution, &agency, &patron, access.name()).await? {
+        Ok(erased) => Ok(Json(ErasureView {
+            requests: erased.requests,
+            virtual_patrons_removed: erased.virtual_patrons_removed,
+            virtual_patrons_left: erased.virtual_patrons_left,
+        })),
+        Err(StillNeeded(requests)) => {
+            let errors = requests.into_iter().map(|(id, kept_for)| {
+                let message = format!("Request {id} is still needed: {}.", kept_for.sentence());
+                FieldError::new("patron", "PATRON_DATA_NEEDED", message)
+            });
+            let detail = "Requests of the patron are still needed, so nothing was erased. End them, settle losses and decide cases for \
+                          staff first.";
+            Err(Problem::new(StatusCode::CONFLICT, "PATRON_DATA_NEEDED", detail).with_errors(errors.collect()))
+        }
+    }
+}
+
+async fn home(state: &WebState, agency: &AgencyCode) -> Result<Agency, Problem> {
+    let found = state.engine.store().agency(agency).await?;
+    found.ok_or_else(|| Problem::not_found("agency", agency.as_str()))
+}
