@@ -16,6 +16,9 @@ use tempfile::TempDir;
 use crate::simulate::sim_setup::{self, BORROWER, LENDERS};
 
 pub(crate) const KEY: &str = "key-of-the-benchmark";
+/// No benchmark measures the limits of calls.
+const LIMITS: &str =
+    "[http]\nkey_calls_per_second = 0\naddress_calls_per_second = 0\nwebhook_messages_per_second = 0\n";
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The first argument that makes the benchmark's program a hub.
@@ -68,7 +71,7 @@ impl HubProcess {
         let address = free_port()?;
         let database = setup.database.as_ref().map(|url| format!("database = '{url}'\n")).unwrap_or_default();
         let config = format!(
-            "listen = \"{address}\"\ndata_dir = '{}'\n{database}[api_keys]\nbench = \"{KEY}\"\n[engine]\n\
+            "listen = \"{address}\"\ndata_dir = '{}'\n{database}[api_keys]\nbench = \"{KEY}\"\n{LIMITS}[engine]\n\
              node = \"{node}\"\n{}",
             dir.path().join("data").display(),
             setup.engine,

@@ -8,6 +8,7 @@ use std::net::TcpListener;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use rustix::process::{Pid, Signal};
 use tempfile::TempDir;
@@ -200,6 +201,29 @@ pub async fn connect(url: &str) -> Result<tokio_postgres::Client, String> {
     // An error of the connection reaches whoever uses the client.
     tokio::spawn(async move { drop(connection.await) });
     Ok(client)
+}
+
+/// Creates an empty database for a test, on the server that `CONSORT_TEST_POSTGRES` names. Returns its URL.
+///
+/// # Errors
+///
+/// No server is named, or it refuses. A test fails then: one that is left out would look like one that has passed.
+pub async fn test_database(prefix: &str) -> Result<String, String> {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let server = std::env::var("CONSORT_TEST_POSTGRES").map_err(|_| {
+        "CONSORT_TEST_POSTGRES names no PostgreSQL server. ./test starts one and runs all tests; to run some, set it to a URL such \
+         as postgres://postgres@127.0.0.1:5432/postgres"
+            .to_owned()
+    })?;
+    let name = format!("{prefix}_{}_{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+    let admin = connect(&server).await?;
+    // An earlier process with this number may have left a database behind. A database is made outside a transaction, so each
+    // statement is sent alone.
+    for sql in [format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"), format!("CREATE DATABASE {name}")] {
+        admin.batch_execute(&sql).await.map_err(|error| describe(&error))?;
+    }
+    let (base, _) = server.rsplit_once('/').ok_or("CONSORT_TEST_POSTGRES is no URL with a database")?;
+    Ok(format!("{base}/{name}"))
 }
 
 /// What the server says, or the connection: the error itself says "db error" alone.

@@ -94,7 +94,7 @@ async fn first_key_is_made_by_command_line_and_a_hub_without_configured_keys_sta
 
 #[tokio::test]
 async fn every_node_refuses_a_key_within_seconds_of_its_revocation() {
-    let Some(database) = postgres().await else { return };
+    let database = postgres().await;
     let mut processes = Processes::start_with("error", Some(&database), "").await;
     let first = processes.hub;
     let (second, _process) = processes.start_node("second").await;

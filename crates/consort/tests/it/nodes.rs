@@ -24,7 +24,7 @@ const COUNTED: [&str; 5] = ["bibs", "holdings", "items", "requests", "loans"];
 
 #[tokio::test]
 async fn a_stopped_node_resumed_past_its_lease_doubles_nothing() {
-    let Some(database) = postgres().await else { return };
+    let database = postgres().await;
     let mut processes = Processes::start_with("warn", Some(&database), "lease_ms = 1000\n").await;
     let (first, barcode) = (processes.hub, "01LEND-M001");
     let before = processes.sim(BORROWER, "counts").await;

@@ -236,7 +236,5 @@ async fn on_sqlite(point: Point, way: Way) {
 }
 
 async fn on_postgres(point: Point, way: Way) {
-    if let Some(url) = crate::program::postgres().await {
-        kill_at(point, way, Some(url)).await;
-    }
+    kill_at(point, way, Some(crate::program::postgres().await)).await;
 }

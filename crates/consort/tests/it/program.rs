@@ -451,21 +451,7 @@ pub(crate) fn placement(barcode: &str) -> Value {
     })
 }
 
-/// Creates a PostgreSQL database on the server that `CONSORT_TEST_POSTGRES` names. Without the variable, prints that
-/// this half of a test is left out.
-pub(crate) async fn postgres() -> Option<String> {
-    static NEXT: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
-    let Ok(server) = std::env::var("CONSORT_TEST_POSTGRES") else {
-        println!("left out: CONSORT_TEST_POSTGRES names no server; ./test starts one");
-        return None;
-    };
-    let number = NEXT.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-    let name = format!("consort_{}_{number}", std::process::id());
-    let admin = pg_cluster::connect(&server).await.unwrap();
-    // An earlier process with this number may have left a database behind.
-    for sql in [format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"), format!("CREATE DATABASE {name}")] {
-        admin.batch_execute(&sql).await.unwrap();
-    }
-    let (base, _) = server.rsplit_once('/').unwrap();
-    Some(format!("{base}/{name}"))
+/// Creates an empty PostgreSQL database. Returns its URL.
+pub(crate) async fn postgres() -> String {
+    pg_cluster::test_database("consort").await.unwrap()
 }

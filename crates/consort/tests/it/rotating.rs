@@ -89,14 +89,12 @@ async fn master_key_is_replaced_in_spite_of_kills_on_sqlite() {
 
 #[tokio::test]
 async fn master_key_is_replaced_in_spite_of_kills_on_postgres() {
-    if let Some(url) = postgres().await {
-        replaced_in_spite_of_kills(Some(url)).await;
-    }
+    replaced_in_spite_of_kills(Some(postgres().await)).await;
 }
 
 #[tokio::test]
 async fn node_without_the_new_key_stops_the_replacement_until_it_has_it() {
-    let Some(url) = postgres().await else { return };
+    let url = postgres().await;
     let processes = Processes::start_on(Some(&url)).await;
     let id = place(&processes, "01LEND-M001").await;
     // A node on another machine, with a data directory of its own.

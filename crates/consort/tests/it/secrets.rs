@@ -141,9 +141,7 @@ fn lost_key_of_an_embedded_store_is_not_replaced_and_the_store_opens_when_it_is_
 
 #[tokio::test]
 async fn lost_key_of_a_store_on_postgresql_is_not_replaced_and_the_store_opens_when_it_is_back() {
-    if let Some(url) = postgres().await {
-        lost_key_is_not_replaced(&Site::new(Some(&url)));
-    }
+    lost_key_is_not_replaced(&Site::new(Some(&postgres().await)));
 }
 
 #[test]

@@ -15,17 +15,17 @@ async fn run(connection: &Client, sql: &str) {
 }
 
 /// Starts a hub that has placed a request, and another client of its database.
-async fn placed() -> Option<(World, Client)> {
-    let mut world = World::on_postgres().await?;
+async fn placed() -> (World, Client) {
+    let mut world = World::on_postgres().await;
     world.place().await;
     world.until(Status::RequestPlacedAtBorrowingAgency).await;
     let rival = pg_cluster::connect(world.postgres.as_deref().unwrap()).await.unwrap();
-    Some((world, rival))
+    (world, rival)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn decision_that_ends_in_a_deadlock_is_retried_and_nothing_is_lost() {
-    let Some((world, rival)) = placed().await else { return };
+    let (world, rival) = placed().await;
     // The rival holds a lock and waits for the request's row. The hub holds that row, and requests the lock once the
     // rival waits: a deadlock. The server searches for one only on the hub's behalf, so it rolls back the hub's
     // transaction.
@@ -75,7 +75,7 @@ async fn until_somebody_else_writes_the_request_and_work(rival: &Client, pid: i3
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn serialisation_failures_at_every_third_write_keep_nothing_from_being_done_once() {
-    let Some(mut world) = World::on_postgres().await else { return };
+    let mut world = World::on_postgres().await;
     let rival = pg_cluster::connect(world.postgres.as_deref().unwrap()).await.unwrap();
     // A sequence keeps its value even if a transaction is rolled back.
     let failing = "CREATE SEQUENCE writes; \

@@ -2,7 +2,6 @@
 
 #![allow(clippy::disallowed_methods, reason = "the helper waits for another task, with a deadline and a message")]
 
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -81,9 +80,7 @@ macro_rules! both {
             $(#[$meta])*
             #[tokio::test]
             async fn postgres() {
-                if let Some(world) = crate::world::World::on_postgres().await {
-                    body(world).await;
-                }
+                body(crate::world::World::on_postgres().await).await;
             }
         })+
     };
@@ -105,8 +102,6 @@ pub(crate) struct World {
     dir: tempfile::TempDir,
 }
 
-static NEXT: AtomicU32 = AtomicU32::new(0);
-
 impl World {
     pub(crate) async fn on_sqlite() -> Self {
         let dir = tempfile::tempdir().unwrap();
@@ -114,21 +109,10 @@ impl World {
         Self::open(&database, dir).await
     }
 
-    pub(crate) async fn on_postgres() -> Option<Self> {
-        let Ok(server) = std::env::var("CONSORT_TEST_POSTGRES") else {
-            println!("left out: CONSORT_TEST_POSTGRES names no server; ./test starts one");
-            return None;
-        };
-        let name = format!("engine_{}_{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
-        let admin = pg_cluster::connect(&server).await.unwrap();
-        // An earlier process with this number may have left a database behind.
-        for sql in [format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"), format!("CREATE DATABASE {name}")] {
-            admin.batch_execute(&sql).await.unwrap();
-        }
-        let (base, _) = server.rsplit_once('/').unwrap();
-        let url = format!("{base}/{name}");
+    pub(crate) async fn on_postgres() -> Self {
+        let url = pg_cluster::test_database("engine").await.unwrap();
         let world = Self::open(&Database::Postgres(url.clone().into()), tempfile::tempdir().unwrap()).await;
-        Some(Self { postgres: Some(url), ..world })
+        Self { postgres: Some(url), ..world }
     }
 
     async fn open(database: &Database, dir: tempfile::TempDir) -> Self {

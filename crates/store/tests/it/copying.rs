@@ -101,7 +101,7 @@ both! {
 
     async fn store_is_copied_onto_a_server(fixture) {
         fill(&fixture).await;
-        let Some(server) = empty_postgres().await else { return };
+        let server = empty_postgres().await;
         // With the same master key, as one hub has.
         let other = open(&server, &fixture).await;
         fixture.store.copy_into(&other).await.unwrap();
@@ -123,7 +123,7 @@ async fn backup_of_a_store_in_use_opens_and_is_the_same() {
 
 #[tokio::test]
 async fn a_server_is_saved_by_its_own_tools() {
-    let Some(fixture) = Fixture::postgres().await else { return };
+    let fixture = Fixture::postgres().await;
     let dir = tempfile::tempdir().unwrap();
     let refused = fixture.store.back_up(&dir.path().join("x.db")).await.unwrap_err().to_string();
     assert!(refused.contains("pg_dump"), "{refused}");

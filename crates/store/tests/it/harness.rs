@@ -1,9 +1,8 @@
 //! Stores to test with: a SQLite file of their own, and a PostgreSQL database of their own on the server that
-//! `CONSORT_TEST_POSTGRES` names. `./test` starts one; without it the PostgreSQL half says that it is left out.
+//! `CONSORT_TEST_POSTGRES` names. `./test` starts one. Without it the PostgreSQL half fails.
 
 use std::error::Error as _;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU32, Ordering};
 
 use jiff::{SignedDuration, Timestamp};
 use rand::SeedableRng;
@@ -29,9 +28,7 @@ macro_rules! both {
             $(#[$meta])*
             #[tokio::test]
             async fn postgres() {
-                if let Some(fixture) = crate::harness::Fixture::postgres().await {
-                    body(fixture).await;
-                }
+                body(crate::harness::Fixture::postgres().await).await;
             }
         })+
     };
@@ -46,8 +43,6 @@ pub(crate) struct Fixture {
     _dir: tempfile::TempDir,
 }
 
-static NEXT: AtomicU32 = AtomicU32::new(0);
-
 impl Fixture {
     pub(crate) async fn sqlite() -> Self {
         let dir = tempfile::tempdir().unwrap();
@@ -55,8 +50,8 @@ impl Fixture {
         Self::open(database, dir).await
     }
 
-    pub(crate) async fn postgres() -> Option<Self> {
-        Some(Self::open(empty_postgres().await?, tempfile::tempdir().unwrap()).await)
+    pub(crate) async fn postgres() -> Self {
+        Self::open(empty_postgres().await, tempfile::tempdir().unwrap()).await
     }
 
     async fn open(database: Database, dir: tempfile::TempDir) -> Self {
@@ -83,20 +78,8 @@ pub(crate) async fn commit(store: &Store, build: impl FnOnce(&mut Unit)) -> Resu
 }
 
 /// A database on the server with nothing in it.
-pub(crate) async fn empty_postgres() -> Option<Database> {
-    let Ok(server) = std::env::var("CONSORT_TEST_POSTGRES") else {
-        println!("left out: CONSORT_TEST_POSTGRES names no server; ./test starts one");
-        return None;
-    };
-    let name = format!("store_{}_{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
-    let admin = Database::Postgres(server.clone().into());
-    // A process that had this number before may have left one behind. A database is made outside a transaction, so each
-    // is sent alone.
-    for sql in [format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"), format!("CREATE DATABASE {name}")] {
-        behind_its_back(&admin, &sql).await.unwrap();
-    }
-    let (base, _) = server.rsplit_once('/').unwrap();
-    Some(Database::Postgres(format!("{base}/{name}").into()))
+pub(crate) async fn empty_postgres() -> Database {
+    Database::Postgres(pg_cluster::test_database("store").await.unwrap().into())
 }
 
 /// Runs statements by a connection of their own, past the store; answers what the database says against them.

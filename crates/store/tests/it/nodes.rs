@@ -7,7 +7,7 @@ use crate::harness::{Fixture, both, commit, noon};
 
 #[tokio::test]
 async fn a_nodes_name_is_its_own_while_it_runs() {
-    let Some(fixture) = Fixture::postgres().await else { return };
+    let fixture = Fixture::postgres().await;
     let first = fixture.store.join("hub-a").await.unwrap();
     assert!(matches!(fixture.store.join("hub-a").await, Err(Error::NameTaken(name)) if name == "hub-a"));
     let _second = fixture.store.join("hub-b").await.unwrap();
@@ -23,7 +23,7 @@ async fn a_nodes_name_is_its_own_while_it_runs() {
 
 #[tokio::test]
 async fn commit_notifies_the_other_nodes_and_a_unit_that_is_undone_does_not() {
-    let Some(fixture) = Fixture::postgres().await else { return };
+    let fixture = Fixture::postgres().await;
     let mut other = fixture.store.join("hub-b").await.unwrap();
     let request = lending::RequestId(uuid::Uuid::from_u128(7));
     let event = |version| NodeEvent::RequestChanged { request, version, status: Status::Loaned };
@@ -41,7 +41,7 @@ async fn commit_notifies_the_other_nodes_and_a_unit_that_is_undone_does_not() {
 
 #[tokio::test]
 async fn nodes_are_counted_while_they_live() {
-    let Some(fixture) = Fixture::postgres().await else { return };
+    let fixture = Fixture::postgres().await;
     assert_eq!(fixture.store.live_nodes().await.unwrap(), 0);
     let _first = fixture.store.join("hub-a").await.unwrap();
     let second = fixture.store.join("hub-b").await.unwrap();

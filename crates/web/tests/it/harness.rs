@@ -2,7 +2,6 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use axum::Json;
@@ -31,24 +30,6 @@ pub(crate) struct Hub {
     pub(crate) store: Store,
     database: Database,
     _dir: Arc<tempfile::TempDir>,
-}
-
-static NEXT: AtomicU32 = AtomicU32::new(0);
-
-/// Creates a database on the server that `CONSORT_TEST_POSTGRES` names.
-pub(crate) async fn empty_postgres() -> Option<Database> {
-    let Ok(server) = std::env::var("CONSORT_TEST_POSTGRES") else {
-        println!("left out: CONSORT_TEST_POSTGRES names no server; ./test starts one");
-        return None;
-    };
-    let name = format!("web_{}_{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
-    let admin = pg_cluster::connect(&server).await.unwrap();
-    // An earlier process with this number may have left a database behind.
-    for sql in [format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"), format!("CREATE DATABASE {name}")] {
-        admin.batch_execute(&sql).await.unwrap();
-    }
-    let (base, _) = server.rsplit_once('/').unwrap();
-    Some(Database::Postgres(format!("{base}/{name}").into()))
 }
 
 #[derive(Debug)]
@@ -85,10 +66,11 @@ impl Hub {
         Self::node("hub", database, Arc::new(dir), None, keys, change).await
     }
 
-    /// Starts a hub on a PostgreSQL database, if there is a server.
-    pub(crate) async fn start_on_postgres() -> Option<Self> {
+    /// Starts a hub on a PostgreSQL database.
+    pub(crate) async fn start_on_postgres() -> Self {
         let dir = Arc::new(tempfile::tempdir().unwrap());
-        Some(Self::node("hub", empty_postgres().await?, dir, None, usual_keys(), |state| state).await)
+        let database = Database::Postgres(pg_cluster::test_database("web").await.unwrap().into());
+        Self::node("hub", database, dir, None, usual_keys(), |state| state).await
     }
 
     /// Starts another node of this hub. On SQLite it shares the open store, since no other process may open it.

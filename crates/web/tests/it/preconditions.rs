@@ -96,9 +96,7 @@ async fn of_two_changes_of_one_version_only_the_first_is_made_on_sqlite() {
 
 #[tokio::test]
 async fn of_two_changes_of_one_version_only_the_first_is_made_on_postgres() {
-    if let Some(hub) = Hub::start_on_postgres().await {
-        of_two_changes_of_one_version_only_the_first_is_made(hub).await;
-    }
+    of_two_changes_of_one_version_only_the_first_is_made(Hub::start_on_postgres().await).await;
 }
 
 #[tokio::test]
