@@ -14,6 +14,7 @@ CODES = {
     "agencies": os.environ["KNOWN_AGENCIES"].split(),
     "pickup-locations": os.environ["KNOWN_PICKUP_LOCATIONS"].split(),
     "keys": ["GENERATED-KEY"],
+    "users": ["GENERATED-USER"],
 }
 number = itertools.count()
 
