@@ -84,7 +84,10 @@ fn calls(stock: &Stock) -> [Call; 2] {
     };
     let list = Call {
         name: "a patron's requests",
-        hub: stock.patrons().map(|patron| format!("/api/v1/requests?agency=BORROW&patron={}", patron.id)).collect(),
+        hub: stock
+            .patrons()
+            .map(|patron| format!("/api/v1/requests?agency=BORROW&reason=bench&patron={}", patron.id))
+            .collect(),
         bare: stock.patrons().map(|patron| format!("/patrons/{}", patron.digest)).collect(),
     };
     [status, list]

@@ -19,7 +19,7 @@ pub(crate) struct KeyConfig {
     /// The key.
     pub(crate) key: SecretString,
     /// The name of its role.
-    role: String,
+    pub(crate) role: String,
     /// The agencies for which its holder stands.
     agencies: Vec<String>,
     /// Whether it is a table, and not a key alone.

@@ -201,8 +201,9 @@ impl Engine {
                 unit.forget_virtual_patron(unused);
                 true
             }
-            Ok(VirtualPatronRemoval::Kept(reason)) => {
-                info!(%institution, %reason, "a library's system keeps a virtual patron that no request needs");
+            // The reason may be a text of the library's system, which may name the user.
+            Ok(VirtualPatronRemoval::Kept(_)) => {
+                info!(%institution, "a library's system keeps a virtual patron that no request needs");
                 unit.keep_virtual_patron(unused, saturating_add(now, KEPT));
                 false
             }
@@ -261,21 +262,24 @@ impl Engine {
             return Ok(Err(StillNeeded(still_needed)));
         }
         let ids = identifiers(patron, requests.iter());
+        // The requests alone lead from a card's number to the virtual patrons. So all of them are marked first: an erasure that
+        // is interrupted forgets none, and the next pass removes them.
+        let virtual_patrons = self.virtual_patrons_of(institution, &ids).await?;
+        let mut unit = self.store().unit();
+        let unwanted: Vec<_> = virtual_patrons.iter().map(|known| unit.let_virtual_patron_go(known)).collect();
+        self.store().commit(unit).await?;
         let mut erased = ErasedPatron::default();
         for batch in requests.chunks(BATCH as usize) {
             let due: Vec<&Stored> = batch.iter().collect();
             erased.requests += self.erase(&due, actor, "the patron's data was to be erased", now).await?;
         }
-        for virtual_patron in self.virtual_patrons_of(institution, &ids).await? {
+        for virtual_patron in &unwanted {
             // Another agency of the same institution may have requests of the patron.
             if self.has_requests(institution, &ids).await? {
                 erased.virtual_patrons_left += 1;
                 continue;
             }
-            let mut unit = self.store().unit();
-            let unwanted = unit.let_virtual_patron_go(&virtual_patron);
-            self.store().commit(unit).await?;
-            if self.remove_virtual_patron(&unwanted, now).await? {
+            if self.remove_virtual_patron(virtual_patron, now).await? {
                 erased.virtual_patrons_removed += 1;
             } else {
                 erased.virtual_patrons_left += 1;

@@ -9,7 +9,7 @@ use crate::observation::ItemState;
 use crate::refusal::Refusal;
 use crate::request::{Request, ShownPatron};
 use crate::sides::{Hold, Loan, Tracked};
-use crate::status::Condition;
+use crate::status::{Condition, Status};
 use crate::{Attention, Side};
 
 /// Stands in the place of each erased identifier.
@@ -76,7 +76,8 @@ pub fn erasure(request: &Request) -> Erasure {
     kept_for.into_iter().find(|(holds, _)| *holds).map_or(Erasure::Due, |(_, reason)| Erasure::Kept(reason))
 }
 
-/// Returns whether the item is lost and nobody has paid for it or written it off. Staff can end such a request by hand.
+/// Returns whether the item is lost, and nobody has paid for it, written it off or ended the request by hand. A loss whose loan
+/// the lender has closed is over: the item is home, or the lender's staff have settled it.
 fn has_unsettled_loss(request: &Request) -> bool {
     let sides = [Side::Borrower, Side::Pickup].into_iter().filter_map(|side| request.virtual_side(side));
     let is_lost = |state: Option<&ItemState>| matches!(state, Some(ItemState::Lost | ItemState::ClaimedReturned));
@@ -84,14 +85,18 @@ fn has_unsettled_loss(request: &Request) -> bool {
     let lost = request.conditions.contains(&Condition::Lost)
         || lost_at_lender
         || sides.into_iter().any(|side| is_lost(side.item_state.as_ref()));
-    lost && request.settlement.is_none()
+    let closed_by_lender = request.supply.as_ref().is_some_and(|supply| supply.loan.is_closed());
+    lost && request.settlement.is_none() && !request.ended_manually && !closed_by_lender
 }
 
 /// Returns whether something of the request is left in a library's system that the hub must still remove. After a settled loss
 /// the lender's loan is its staff's, and so is a virtual record that they have taken over.
 fn has_open_records(request: &Request) -> bool {
     let at_lender = request.supply.as_ref().is_some_and(|supply| {
-        supply.hold.is_open() || (supply.loan.is_open() && request.settlement.is_none() && !request.ended_manually)
+        // The hold of a request that the local system has taken over is the patron's own.
+        let is_ours = request.status != Status::HandedOffAsLocal;
+        (supply.hold.is_open() && is_ours)
+            || (supply.loan.is_open() && request.settlement.is_none() && !request.ended_manually)
     });
     let sides = [Side::Borrower, Side::Pickup].into_iter().filter_map(|side| request.virtual_side(side));
     at_lender

@@ -64,7 +64,7 @@ impl Store {
 }
 
 impl Unit {
-    /// Adds a key. At the commit, [`Error::Referred`] if a valid key has its name.
+    /// Adds a key. At the commit, [`Error::Referred`] if a valid key has its name, or if the name was or is another caller's.
     pub fn insert_api_key(&mut self, key: &ApiKey) {
         self.lock(&format!("api key {}", key.name));
         self.refuse_any(
@@ -72,6 +72,14 @@ impl Unit {
             values![&key.name, key.created_at],
             Error::Referred(format!("There is a valid key {} already. Rotate it, or revoke it first.", key.name)),
         );
+        // Timelines and logs name callers. So a name stays with whoever had it first.
+        let taken = || Error::Referred(format!("The name {} is taken. Choose another.", key.name));
+        self.refuse_any(
+            "SELECT id FROM api_key WHERE name = $1 AND (role <> $2 OR agencies <> $3) LIMIT 1",
+            values![&key.name, key.role.name(), lines(&key.agencies)],
+            taken(),
+        );
+        self.refuse_any("SELECT name FROM hub_user WHERE name = $1", values![&key.name], taken());
         self.add_api_key(key);
     }
 

@@ -64,7 +64,7 @@ impl Store {
     }
 
     /// Returns all requests of a patron that aren't anonymous, oldest first: by the identifier as given, by the one that the library
-    /// knows, and by those that its other requests have.
+    /// knows. That one finds the requests for which the patron gave another identifier.
     pub async fn requests_of_patron(
         &self,
         institution: &InstitutionCode,
@@ -78,11 +78,8 @@ impl Store {
                 continue;
             }
             for stored in self.stored(&self.read(OF_PATRON, values![&digest]).await?)? {
-                // Each request shows further identifiers of the same person, such as the number of a card.
+                // A card's number may belong to another reader by now, so only the library's own identifier leads further.
                 ids.extend(stored.request.patron.verified.as_ref().map(|known| known.id.clone()));
-                if stored.request.patron.verified.is_some() {
-                    ids.push(stored.request.patron.identifier.clone());
-                }
                 found.insert(stored.request.id, stored);
             }
             asked.push(digest);

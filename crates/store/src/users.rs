@@ -110,6 +110,11 @@ impl Unit {
     pub fn insert_user(&mut self, user: &User) -> Result<(), Error> {
         let mut seal = |secret: &SecretString| self.seal(&place(&user.name), secret.expose_secret());
         let totp_secret = user.totp_secret.as_ref().map(&mut seal).transpose()?;
+        self.refuse_any(
+            "SELECT id FROM api_key WHERE name = $1 LIMIT 1",
+            values![&user.name],
+            Error::Referred(format!("The name {} is taken. Choose another.", user.name)),
+        );
         self.run_on_one(
             "INSERT INTO hub_user (name, role, agencies, password, totp_secret, created_at, created_by) \
              VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (name) DO NOTHING",

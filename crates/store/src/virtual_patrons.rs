@@ -84,7 +84,7 @@ impl StoredVirtualPatron {
 }
 
 impl Store {
-    /// Returns virtual patrons that no request has needed since `before`, and whose patron has no open request.
+    /// Returns virtual patrons that no request has needed since `before`: none of the patron's is open or ended later.
     pub async fn unused_virtual_patrons(
         &self,
         before: Timestamp,
@@ -95,7 +95,8 @@ impl Store {
         let sql = select!(
             "last_used_at <= $1 AND kept_until <= $2 AND (last_used_at, patron) > ($3, $4) \
                  AND NOT EXISTS (SELECT 1 FROM patron_request \
-                     WHERE patron_request.patron_verified = virtual_patron.patron AND patron_request.open = 1) \
+                     WHERE patron_request.patron_verified = virtual_patron.patron \
+                         AND (patron_request.open = 1 OR patron_request.finished_at > $1)) \
              ORDER BY last_used_at, patron LIMIT $5"
         );
         let rows = self.read(sql, values![before, now, after.0, &after.1, i64::from(limit)]).await?;

@@ -207,11 +207,13 @@ async fn put_agency(
     access.agency(&code.as_str().into())?;
     let store = state.engine.store();
     let institution = &input.value.institution;
-    // An institution that isn't the caller's is one that it doesn't know.
+    // An institution that isn't the caller's is one that it doesn't know. An agency of an institution that several share may stay
+    // there.
     let is_known = async || {
-        Ok::<_, Problem>(
-            access.allows_institution(&state, institution).await? && store.institution(institution).await?.is_some(),
-        )
+        let present = store.agency(&code.as_str().into()).await?;
+        let stays = present.is_some_and(|present| present.institution == *institution);
+        let allowed = stays || access.allows_institution(&state, institution).await?;
+        Ok::<_, Problem>(allowed && store.institution(institution).await?.is_some())
     };
     if input.is_sound("institution") && !is_known().await? {
         let message = format!("There is no institution {institution}.");

@@ -15,6 +15,11 @@ use crate::problem::Problem;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ContainsSecret;
 
+/// Marks an answer that is never stored for repeated calls, such as a patron's data: they would outlive their erasure. A repeated
+/// call is made anew.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct NotKept;
+
 /// Creates the answer to a GET of an object with a version.
 pub(crate) fn read<V: Serialize>(version: i64, view: V) -> Response {
     ([(ETAG, Tag::of(version, &view).into_header())], Json(view)).into_response()

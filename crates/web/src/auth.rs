@@ -51,7 +51,7 @@ impl ApiKeys {
     /// Adds a key of a caller.
     #[must_use]
     pub fn with(mut self, caller: Caller, key: &SecretString) -> Self {
-        self.keys.push((Arc::new(caller), digest(key.expose_secret())));
+        self.keys.push((Arc::new(caller), digest(key.expose_secret().trim())));
         self
     }
 

@@ -19,7 +19,7 @@ use store::{AnswerRun, Begun, KeyedCall, Store};
 use tracing::{Instrument as _, Span, warn};
 use utoipa::openapi::path::Parameter;
 
-use crate::answer::ContainsSecret;
+use crate::answer::{ContainsSecret, NotKept};
 use crate::auth::Actor;
 use crate::body::{MAX_BYTES, limited_bytes};
 use crate::precondition::header;
@@ -184,7 +184,8 @@ fn is_final(answer: &Response) -> bool {
             | StatusCode::PRECONDITION_REQUIRED
             | StatusCode::TOO_MANY_REQUESTS
     );
-    !may_change && !answer.status().is_server_error() && !answer.headers().contains_key(RETRY_AFTER)
+    let is_kept = answer.extensions().get::<NotKept>().is_none();
+    is_kept && !may_change && !answer.status().is_server_error() && !answer.headers().contains_key(RETRY_AFTER)
 }
 
 /// Logs that the store did not take what became of a call. A repeated call is made anew once the lease has run out.

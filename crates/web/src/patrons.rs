@@ -2,19 +2,21 @@
 //! on the way.
 
 use access::PatronData;
-use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
+use axum::{Extension, Json};
 use engine::StillNeeded;
 use jiff::Timestamp;
 use lending::{AgencyCode, PatronId};
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 use store::{Agency, AuditRow, Stored, StoredVirtualPatron};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use crate::answer::NotKept;
+use crate::audit::Changed;
 use crate::guard::Access;
 use crate::input::{Body, input};
 use crate::problem::{FieldError, Problem};
@@ -167,7 +169,7 @@ async fn export_patron(
     State(state): State<WebState>,
     access: Access,
     Body(read): Body<ExportInput>,
-) -> Result<Json<PatronExport>, Problem> {
+) -> Result<(Extension<NotKept>, Json<PatronExport>), Problem> {
     let ExportInput { agency, patron, reason } = read.checked()?;
     access.agency(&agency)?;
     if access.caller().is_consortium_admin() && reason.is_none() {
@@ -179,13 +181,14 @@ async fn export_patron(
     for (stored, _) in &data.requests {
         access.note_read(&state, stored, PatronData::Full, reason.clone());
     }
-    Ok(Json(PatronExport {
+    let export = PatronExport {
         agency: agency.to_string(),
         patron: patron.as_str().to_owned(),
         exported_at: state.engine.clock().now(),
         requests: data.requests.into_iter().map(ExportedRequest::new).collect::<Result<_, _>>()?,
         virtual_patrons: data.virtual_patrons.into_iter().map(Into::into).collect(),
-    }))
+    };
+    Ok((Extension(NotKept), Json(export)))
 }
 
 /// Erases a patron's data now, and removes the user records that represent the patron at other libraries. Statistics stay. Nothing is
@@ -211,6 +214,9 @@ async fn erase_patron(
     let PatronInput { agency, patron } = read.checked()?;
     access.agency(&agency)?;
     let home = home(&state, &agency).await?;
+    // The act names the agency alone: the patron's identifier is what must go.
+    let changed = Changed::new("patron data of", agency.as_str(), vec![agency.clone()]);
+    access.announce(&state, changed.after(&json!({"erased": true}))).await?;
     match state.engine.erase_patron(&home.institution, &agency, &patron, access.name()).await? {
         Ok(erased) => Ok(Json(ErasureView {
             requests: erased.requests,

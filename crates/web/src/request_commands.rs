@@ -62,7 +62,16 @@ impl By<'_> {
 /// Passes the command to the engine, with a reason for the timeline if the command itself has none.
 async fn execute(state: &WebState, by: By<'_>, command: &Command, reason: Option<String>) -> Accepted {
     let version = by.version()?;
-    let By(access, _, seen) = by;
+    execute_on_version(state, by, version, command, reason).await
+}
+
+async fn execute_on_version(
+    state: &WebState,
+    By(access, _, seen): By<'_>,
+    version: Option<i64>,
+    command: &Command,
+    reason: Option<String>,
+) -> Accepted {
     let (id, reason) = (seen.stored.request.id, reason.as_deref());
     let done = state.engine.execute_command_on_version(id, command, access.name(), reason, version).await;
     done.map_err(|error| Problem::from(error).about(id))?;
@@ -522,7 +531,11 @@ async fn undo(
     let seen = access.request(&state, id).await?;
     check_own_act(&state, &access, &seen).await?;
     let reason = input.checked()?.reason;
-    execute(&state, By(&access, &if_match, &seen), &Command::Undo, reason).await
+    let by = By(&access, &if_match, &seen);
+    // Others take back only the act that was checked, and none that another caller makes in the meantime.
+    let only = (!access.caller().is_consortium_admin()).then_some(seen.stored.version);
+    let version = by.version()?.or(only);
+    execute_on_version(&state, by, version, &Command::Undo, reason).await
 }
 
 /// Refuses to undo somebody else's last action. The timeline's last entry that isn't the hub's names who made it.

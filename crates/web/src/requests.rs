@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use access::Role;
+use access::{PatronData, Role};
 use axum::Json;
 use axum::extract::State;
 use axum::http::header::{ETAG, LOCATION};
@@ -220,6 +220,8 @@ input! {
         patron: Option<PatronId>,
         /// Only those of patrons of this agency.
         agency: Option<AgencyCode>,
+        /// Why the consortium admin searches for a patron, which the hub logs. Needed with `patron`.
+        reason: Option<String>,
         /// Only those placed on this day or later (UTC).
         from: Option<Date>,
         /// Only those placed on this day or earlier (UTC).
@@ -277,12 +279,20 @@ async fn check_filter(
     let ListQuery { patron, agency, from, to, sort, cursor, .. } = &query.value;
     let (from, to) = (*from, *to);
     let other_order = sort.zip(cursor.0.as_ref()).is_some_and(|(sort, cursor)| cursor.sort() != sort);
+    let reasonless = patron.is_some() && query.value.reason.is_none() && access.caller().is_consortium_admin();
     let (without_agency, agency) = (patron.is_some() && agency.is_none(), agency.clone());
     if without_agency && query.is_sound("agency") {
         query.fault(
             "agency",
             "REQUIRED",
             "Name the patron's agency too: another library may have a patron with this identifier.",
+        );
+    }
+    if reasonless && query.is_sound("reason") {
+        query.fault(
+            "reason",
+            "REQUIRED",
+            "The consortium admin searches for a patron only with a reason, which is logged.",
         );
     }
     if from.zip(to).is_some_and(|(from, to)| from > to) {
@@ -318,12 +328,16 @@ async fn list_requests(
     access.caller().may_list(names_patron).map_err(Problem::forbidden)?;
     let institution = check_filter(&state, &access, &mut query).await?;
     let query = query.checked()?;
-    let counted = query.total;
+    let (counted, reason) = (query.total, query.reason.clone());
     let filter = query.into_filter(institution, access.listed_requests(&state, names_patron).await?);
     let page = state.engine.store().requests(&filter).await?;
     let total = if counted { Some(state.engine.store().count_requests(&filter).await?) } else { None };
     let mut requests = Vec::with_capacity(page.requests.len());
     for stored in page.requests {
+        if names_patron {
+            // The caller has said who the patron is, and learns what the patron has requested.
+            access.note_read(&state, &stored, PatronData::Full, reason.clone());
+        }
         let data = access.caller().patron_data(access.sides(&state, &stored).await?, false, names_patron);
         requests.push(RequestView::new(stored, data).without_identifier());
     }

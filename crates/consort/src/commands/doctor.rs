@@ -3,11 +3,13 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
+use access::Role;
 use clap::Args;
 use engine::{Clock as _, SystemClock};
 use rand::SeedableRng as _;
 use rand::rngs::StdRng;
 use reqwest::Method;
+use secrecy::SecretString;
 use serde_json::json;
 use store::Store;
 
@@ -15,6 +17,7 @@ use crate::api::{Hub, HubArgs};
 use crate::commands::request::{segment, text};
 use crate::commands::serve::{database, load_tls, open_store};
 use crate::config::Config;
+use crate::config_keys::KeyConfig;
 use crate::failure::{Failure, Result};
 use crate::output::print_result;
 use crate::private;
@@ -102,7 +105,7 @@ impl Doctor {
     }
 
     async fn ask_hub(&self, config: &Config, rows: &mut Vec<Row>) {
-        let key = self.hub.key.clone().or_else(|| config.api_keys.values().next().map(|key| key.key.clone()));
+        let key = self.hub.key.clone().or_else(|| key_of_admin(config));
         let Some(key) = key else {
             return rows.push(bad("port", format!("{} is taken, and no key is known to ask the hub", config.listen)));
         };
@@ -145,6 +148,13 @@ impl Doctor {
             });
         }
     }
+}
+
+/// Returns a configured key that may read the whole set-up, or any other if there is none.
+fn key_of_admin(config: &Config) -> Option<SecretString> {
+    let is_admin = |key: &&KeyConfig| key.role == Role::ConsortiumAdmin.name();
+    let found = config.api_keys.values().find(is_admin).or_else(|| config.api_keys.values().next());
+    found.map(|key| key.key.clone())
 }
 
 /// Names the valid keys of the configuration and the store.

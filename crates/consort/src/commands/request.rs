@@ -84,6 +84,9 @@ pub(crate) struct List {
     /// Only those of this patron of the agency: primary id, barcode or e-mail.
     #[arg(long, requires = "agency")]
     patron: Option<String>,
+    /// Why the patron is searched for, which the hub logs. The consortium admin must say it.
+    #[arg(long, requires = "patron")]
+    reason: Option<String>,
     /// Only those placed on this day or later, such as 2026-12-01 (UTC).
     #[arg(long, value_name = "DATE")]
     from: Option<String>,
@@ -261,6 +264,7 @@ impl List {
             ("institution", self.institution.as_deref()),
             ("agency", self.agency.as_deref()),
             ("patron", self.patron.as_deref()),
+            ("reason", self.reason.as_deref()),
             ("from", self.from.as_deref()),
             ("to", self.to.as_deref()),
             ("title", self.title.as_deref()),

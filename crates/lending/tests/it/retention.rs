@@ -2,8 +2,8 @@
 
 use jiff::{SignedDuration, Timestamp};
 use lending::{
-    ANONYMOUS, Condition, Erasure, Hold, HoldState, ItemState, KeptFor, PersonName, Request, Settlement, StaffCase,
-    StaffCaseCause, Status, Supply, Tracked, erasure, example, scheduled_erasure,
+    ANONYMOUS, Condition, Erasure, Hold, HoldState, ItemState, KeptFor, Loan, PersonName, Request, Settlement,
+    StaffCase, StaffCaseCause, Status, Supply, Tracked, erasure, example, scheduled_erasure,
 };
 
 const KEEP: SignedDuration = SignedDuration::from_hours(90 * 24);
@@ -64,6 +64,21 @@ fn settled_loss_and_records_left_to_staff_keep_nothing() {
     left.borrower.bib = Tracked::Open("991".into());
     left.borrower.left_to_staff = true;
     assert_eq!(erasure(&left), Erasure::Due);
+}
+
+#[test]
+fn loss_that_nobody_can_settle_any_more_and_a_hold_of_the_local_system_keep_nothing() {
+    let loan = Loan { id: "l1".into(), due: None };
+    let found = with_supply(|supply| {
+        supply.item = ItemState::Lost;
+        supply.loan = Tracked::Closed(loan);
+    });
+    assert_eq!(erasure(&found), Erasure::Due, "the lender has closed the loan");
+    let ended_by_hand = with_supply(|supply| supply.item = ItemState::Lost);
+    assert_eq!(erasure(&Request { ended_manually: true, ..ended_by_hand }), Erasure::Due);
+    let hold = Hold { id: "h1".into(), state: HoldState::NotStarted, shelf_until: None };
+    let local = with_supply(|supply| supply.hold = Tracked::Open(hold));
+    assert_eq!(erasure(&Request { status: Status::HandedOffAsLocal, ..local }), Erasure::Due);
 }
 
 #[test]

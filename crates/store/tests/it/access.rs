@@ -157,6 +157,16 @@ both! {
         assert_eq!(used.last_used_at, Some(noon(61)));
     }
 
+    async fn name_of_an_ended_key_stays_with_its_agencies(fixture) {
+        let ended = ApiKey { expires_at: Some(noon(1)), ..key(1, "desk") };
+        commit(&fixture.store, |unit| unit.insert_api_key(&ended)).await.unwrap();
+        let elsewhere = ApiKey { agencies: vec!["SOUTH".into()], created_at: noon(5), ..key(2, "desk") };
+        let refused = commit(&fixture.store, |unit| unit.insert_api_key(&elsewhere)).await;
+        assert!(matches!(refused, Err(Error::Referred(_))), "{refused:?}");
+        let same = ApiKey { created_at: noon(5), ..key(3, "desk") };
+        commit(&fixture.store, |unit| unit.insert_api_key(&same)).await.unwrap();
+    }
+
     async fn list_has_the_requests_of_some_agencies_whatever_signs_their_codes_have(fixture) {
         let with = |number: u128, agency: &str, lender: Option<(&str, &str)>, pickup: &str| {
             let mut request = crate::requests::request(number);

@@ -195,7 +195,7 @@ async fn patron_of_an_agency_is_searched_for_with_order_and_total() {
         (ids, answer.body["total"].as_u64(), answer.body["next"].as_str().map(str::to_owned))
     };
     let (first, second, third) = (placed[0].clone(), placed[1].clone(), placed[2].clone());
-    let agency = "agency=BORROW";
+    let agency = "reason=asked&agency=BORROW";
     assert_eq!(list(&format!("{agency}&patron=READER-1")).await, (vec![third.clone(), first.clone()], None, None));
     let (ids, total, next) = list(&format!("{agency}&patron=reader-1&sort=placed_at&limit=1&total=true")).await;
     assert_eq!((ids, total), (vec![first.clone()], Some(2)));
@@ -213,7 +213,8 @@ async fn search_that_contradicts_itself_or_names_no_agency_is_refused() {
     hub.placed("reader", "2").await;
     let next = hub.get("/api/v1/requests?limit=1").await.body["next"].as_str().unwrap().to_owned();
     for (query, field, code) in [
-        ("patron=reader".to_owned(), "agency", "REQUIRED"),
+        ("patron=reader&reason=asked".to_owned(), "agency", "REQUIRED"),
+        ("patron=reader&agency=BORROW".to_owned(), "reason", "REQUIRED"),
         ("agency=NOBODY".to_owned(), "agency", "UNKNOWN_AGENCY"),
         ("from=2026-02-01&to=2026-01-31".to_owned(), "to", "OUT_OF_RANGE"),
         ("from=yesterday".to_owned(), "from", "INVALID_DATE"),

@@ -47,6 +47,7 @@ impl RotateMaster {
     pub(crate) async fn run(self) -> Result<()> {
         let config = Config::load(self.config.as_deref())?;
         let file = key_file(&config);
+        let _alone = run_alone(&file)?;
         let keys = load_keys(&config).await?;
         let opened = Store::open_shared(&database(&config), keys.clone(), StdRng::from_os_rng()).await;
         let store = opened.map_err(|error| config.about_store(failed(&error)))?;
@@ -67,8 +68,15 @@ impl RotateMaster {
         drop(progress);
         let result = json!({"rows": rows, "former_key_file": kept.display().to_string()});
         print_result(&result, || {
+            let done = if is_done {
+                "An earlier replacement of the master key is finished. Run the command once more to replace the key itself.".to_owned()
+            } else {
+                format!(
+                    "The master key is replaced: {rows} rows are sealed anew, and nothing is sealed with the former key."
+                )
+            };
             format!(
-                "The master key is replaced: {rows} rows are sealed anew, and nothing is sealed with the former key.\nKeep a copy of \
+                "{done}\nKeep a copy of \
                  {} apart from the backups, and copy it to every further node.\nThe former key is in {}. Only backups that were \
                  made before need it: keep it as long as those, in another place, and then delete it.",
                 file.display(),
@@ -99,6 +107,42 @@ impl RotateMaster {
             tokio::time::sleep(COUNT_INTERVAL).await;
         }
     }
+}
+
+/// Lets one run at a time change the key file. A second one would overwrite the key that the first has given to the store. The
+/// lock lasts as long as the returned file.
+fn run_alone(file: &Path) -> Result<std::fs::File> {
+    let cannot = |error: std::io::Error| {
+        Failure::new(format!("The key file {} can't be changed: {error}.", file.display()))
+            .advice("Run the command as the user of the hub.")
+    };
+    belongs_to_this_user(file)?;
+    let lock = std::fs::File::create(file.with_extension("key.lock")).map_err(cannot)?;
+    match lock.try_lock() {
+        Ok(()) => Ok(lock),
+        Err(std::fs::TryLockError::Error(error)) => Err(cannot(error)),
+        Err(std::fs::TryLockError::WouldBlock) => {
+            Err(Failure::new("Another run of this command replaces the master key at this moment.")
+                .advice("Wait until it has ended, and run this one again if it failed."))
+        }
+    }
+}
+
+/// Refuses to replace a key file of another user: the new file would be this user's, and the hub could not read it.
+#[cfg(unix)]
+fn belongs_to_this_user(file: &Path) -> Result<()> {
+    use std::os::unix::fs::MetadataExt as _;
+    let owner = std::fs::metadata(file).map(|found| found.uid()).ok();
+    if owner.is_none_or(|owner| owner == rustix::process::geteuid().as_raw()) {
+        return Ok(());
+    }
+    Err(Failure::new(format!("The key file {} belongs to another user, who could not read a new one.", file.display()))
+        .advice("Run the command as the user of the hub."))
+}
+
+#[cfg(not(unix))]
+fn belongs_to_this_user(_: &Path) -> Result<()> {
+    Ok(())
 }
 
 /// Adds a new key to the key file. Returns it.
