@@ -177,7 +177,10 @@ impl Engine {
                 if self.runtime.is_stopping() {
                     return Ok(());
                 }
-                self.remove_virtual_patron(virtual_patron, now).await?;
+                // The calls for the ones before it took their time.
+                if self.store().is_still_unused(virtual_patron, before).await? {
+                    self.remove_virtual_patron(virtual_patron, now).await?;
+                }
             }
         }
     }

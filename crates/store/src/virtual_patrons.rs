@@ -103,6 +103,18 @@ impl Store {
         rows.iter().map(StoredVirtualPatron::of).collect()
     }
 
+    /// Returns whether a virtual patron is still one of [`Store::unused_virtual_patrons`]: a request may need it by now.
+    pub async fn is_still_unused(&self, known: &StoredVirtualPatron, before: Timestamp) -> Result<bool, Error> {
+        let sql = select!(
+            "patron = $1 AND institution = $2 AND side = $3 AND last_used_at <= $4 \
+                 AND NOT EXISTS (SELECT 1 FROM patron_request \
+                     WHERE patron_request.patron_verified = virtual_patron.patron \
+                         AND (patron_request.open = 1 OR patron_request.finished_at > $4))"
+        );
+        let values = values![&known.patron, &known.institution, known.side.name(), before];
+        Ok(!self.lookup(sql, values).await?.is_empty())
+    }
+
     /// Returns all virtual patrons of a patron of `home`.
     pub async fn virtual_patrons_of(
         &self,
