@@ -1,7 +1,7 @@
 //! Measures the hub's API as discovery systems use it most: the status of a request, and the list of a patron's requests.
 //!
 //! The hub is compared with a bare axum handler that reads the same rows from the same file by a prepared statement, and
-//! answers what is stored, without a key, a role or a view. Hub and handler are a process each, and wrk calls them in
+//! answers the stored text, without a key, a role or a view. Hub and handler are a process each, and wrk calls them in
 //! turn.
 
 mod bare;
@@ -93,7 +93,7 @@ fn calls(stock: &Stock) -> [Call; 2] {
     [status, list]
 }
 
-/// Checks that the hub answers what is measured: a benchmark of refusals or of empty lists would be worth nothing.
+/// Checks that the hub gives the expected answers: a benchmark of refusals or of empty lists would be worth nothing.
 async fn check(hub: &HubProcess, stock: &Stock) -> Result<(), String> {
     let get = async |path: String| hub.client.call(Method::GET, &path, None).await.map_err(|error| error.to_string());
     for call in calls(stock) {

@@ -37,12 +37,12 @@ pub struct EffectExecution<'a> {
     pub rules: &'a Rules,
     /// Records that are likely to be deleted within the day, for an effect that deletes one.
     pub prefetch: &'a [(RequestId, BibId)],
-    /// What is known of the virtual patron, for the effect that finds or creates it.
+    /// The known user record of the virtual patron, for the effect that finds or creates it.
     pub virtual_patron: KnownVirtualPatron,
 }
 
 impl Engine {
-    /// Returns what is known of the virtual patron that `effect` finds or creates.
+    /// Returns the known user record of the virtual patron that `effect` finds or creates.
     pub(crate) async fn known_virtual_patron(
         &self,
         institution: &InstitutionCode,

@@ -76,7 +76,7 @@ impl Engine {
         }
     }
 
-    /// Erases what is due, and removes virtual patrons that nobody needs. Whatever fails waits for the next pass.
+    /// Erases the data that is due, and removes virtual patrons that nobody needs. Whatever fails waits for the next pass.
     async fn run_retention(&self, now: Timestamp) {
         let keep_for =
             self.settings.retention.map(|keep| SignedDuration::try_from(keep).unwrap_or(SignedDuration::MAX));

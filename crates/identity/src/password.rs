@@ -1,4 +1,4 @@
-//! Digests of passwords, by Argon2id with the parameters that OWASP recommends (19 MiB, two passes).
+//! Digests of passwords, by Argon2id with the parameters of OWASP (19 MiB, two passes).
 
 use argon2::Argon2;
 use argon2::password_hash::{PasswordHash, PasswordHasher as _, PasswordVerifier as _, SaltString};

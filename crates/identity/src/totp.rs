@@ -14,7 +14,7 @@ const DIGITS: usize = 6;
 pub struct TotpSecret(SecretString);
 
 impl TotpSecret {
-    /// Creates a secret from 20 random bytes, which RFC 4226 recommends.
+    /// Creates a secret from 20 random bytes, the length that RFC 4226 advises.
     pub fn new(random: [u8; 20]) -> Self {
         Self(Secret::Raw(random.to_vec()).to_encoded().to_string().into())
     }

@@ -1,6 +1,6 @@
 //! The server's certificate and key, read from files and read anew when the files change.
 
-#![allow(clippy::disallowed_methods, reason = "files are looked at by the machine's clock")]
+#![allow(clippy::disallowed_methods, reason = "the files are read at times of the machine's clock")]
 
 use std::fmt;
 use std::future::Future;

@@ -303,7 +303,7 @@ macro_rules! count {
     };
 }
 
-/// Chooses by what is counted or read, and by the filter.
+/// Chooses the statement by the index that the filter can use.
 macro_rules! by_index {
     ($filter:expr, $statement:ident $(, $sort:expr)?) => {
         match $filter.index() {

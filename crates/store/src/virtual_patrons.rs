@@ -20,7 +20,7 @@ pub struct KnownVirtualPatron {
 }
 
 impl Store {
-    /// Returns what is known of the user record at `institution` that represents a patron of `home` there.
+    /// Returns the known user record at `institution` that represents a patron of `home` there.
     pub async fn virtual_patron(
         &self,
         home: &InstitutionCode,

@@ -1,4 +1,4 @@
-//! When the data of a request's patron may be erased, and what is left of it.
+//! When the data of a request's patron may be erased, and the parts that stay.
 
 use jiff::{SignedDuration, Timestamp};
 use lending::{

@@ -1,4 +1,4 @@
-//! Administrative acts, keys, reads of patron data, users: what is stored, and what is done behind the hub's back shows.
+//! Administrative acts, keys, reads of patron data, users, as they are stored. A change behind the hub's back shows.
 
 use access::Role;
 use secrecy::{ExposeSecret as _, SecretString};

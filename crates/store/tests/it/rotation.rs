@@ -171,7 +171,7 @@ async fn nodes_that_lack_a_new_key_are_counted_and_read_their_files_when_it_is_a
     second.next_event().await.unwrap();
     assert_eq!(fixture.store.nodes_without_key(&new).await.unwrap(), 1, "the second has no file with it");
     drop(second);
-    // The server notices the end of a connection by itself, a moment later.
+    // The server notices the end of a connection a moment later.
     while fixture.store.live_nodes().await.unwrap() > 1 {
         tokio::task::yield_now().await;
     }

@@ -1,4 +1,4 @@
-//! Administrative acts and reads of patron data: what is written, and who reads it.
+//! The entries of administrative acts and of reads of patron data, and who reads them.
 
 use access::{Caller, Role};
 use lending::{Request, RequestId, example};
