@@ -71,6 +71,9 @@ pub(crate) fn faults(keys: &BTreeMap<String, KeyConfig>) -> Vec<(Vec<String>, St
         };
         if name == HUB {
             faults.push((path("key"), "this is the name under which the hub itself acts; choose another".to_owned()));
+        } else if !access::is_key_name(name) {
+            let rule = "a name of a key has 1 to 64 letters, digits and the signs . _ : -";
+            faults.push((path("key"), rule.to_owned()));
         }
         if let Some(weakness) = access::weakness(key.key.expose_secret()) {
             faults.push((path("key"), weakness.to_owned()));
@@ -135,7 +138,7 @@ mod tests {
     #[test]
     fn shared_and_weak_keys_and_wrong_roles_are_faults_that_quote_no_key() {
         let text = "a = \"0123456789abcdef\"\nb = \"0123456789abcdef \"\nc = \"aaaaaaaaaaaaaaaaaaaaaaaa\"\n\
-                    hub = \"abcdefgh12345678\"\n[d]\nkey = \"fedcba9876543210\"\nrole = \"boss\"\n\
+                    hub = \"abcdefgh12345678\"\n\"command line\" = \"89abcdef01234567\"\n[d]\nkey = \"fedcba9876543210\"\nrole = \"boss\"\n\
                     [e]\nkey = \"0f1e2d3c4b5a6978\"\nrole = \"discovery\"\n\
                     [f]\nkey = \"8f1e2d3c4b5a6970\"\nrole = \"monitoring\"\nagencies = [\"NORTH\"]\n";
         let found = faults_of(text);
@@ -143,6 +146,7 @@ mod tests {
             "api_keys.b: it is the same key as that of a",
             "api_keys.c: the key has too few different characters",
             "api_keys.hub: this is the name",
+            "api_keys.command line: a name of a key has",
             "api_keys.d.role: there is no such role",
             "api_keys.e.agencies: the role discovery needs at least one agency",
             "api_keys.f.agencies: the role monitoring stands for no agencies",

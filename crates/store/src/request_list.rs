@@ -6,7 +6,9 @@ use std::str::FromStr;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use jiff::Timestamp;
-use lending::{AgencyCode, Barcode, InstitutionCode, LibraryCode, PatronId, PickupLocationCode, Request, RequestId, Status};
+use lending::{
+    AgencyCode, Barcode, InstitutionCode, LibraryCode, PatronId, PickupLocationCode, Request, RequestId, Status,
+};
 
 use crate::database::Store;
 use crate::error::Error;
@@ -448,7 +450,7 @@ impl Store {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sqlite::plan;
+    use crate::sqlite::{plan, prepared_anew};
 
     #[test]
     fn requests_of_a_patron_are_found_by_the_indexes_of_the_identifiers() {
@@ -458,6 +460,14 @@ mod tests {
             for index in ["patron_request_identifier", "patron_request_verified"] {
                 assert!(plan.contains(&format!("SEARCH patron_request USING INDEX {index}")), "{plan}");
             }
+        }
+    }
+
+    #[test]
+    fn statement_of_a_list_keeps_its_plan_when_the_filter_changes() {
+        let filter = RequestFilter { patron: Some(("01A".into(), "p".into())), ..RequestFilter::default() };
+        for sort in Sort::ALL {
+            assert_eq!(prepared_anew(by_index!(filter, select_page, sort)), 0, "{}", sort.name());
         }
     }
 

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use failpoint::Point;
 use parking_lot::{Mutex, RwLock};
+use rusqlite::config::DbConfig;
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, OpenFlags, ToSql};
 use tokio::sync::oneshot;
@@ -181,9 +182,17 @@ fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, Error> {
     let connection = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     connection.busy_timeout(PATIENCE)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    keep_plans(&connection)?;
     // A file that is no database is found out here, before anything waits for an answer.
     connection.query_row("SELECT COUNT(*) FROM sqlite_master", [], |_| Ok(()))?;
     Ok(connection)
+}
+
+/// Lets a prepared statement keep its plan. SQLite otherwise prepares some statements anew whenever a parameter has another
+/// value, which takes longer than reading the rows of a list.
+fn keep_plans(connection: &Connection) -> Result<(), Error> {
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
+    Ok(())
 }
 
 fn thread(name: &str, work: impl FnOnce() + Send + 'static) -> Result<std::thread::JoinHandle<()>, Error> {
@@ -415,6 +424,7 @@ fn undone() -> Error {
 #[cfg(test)]
 fn empty() -> Connection {
     let connection = Connection::open_in_memory().unwrap();
+    keep_plans(&connection).unwrap();
     crate::schema::sqlite_scripts().for_each(|script| connection.execute_batch(script).unwrap());
     connection
 }
@@ -427,6 +437,19 @@ pub(crate) fn plan(sql: &str) -> Vec<String> {
     let nothing = vec![Value::Int(0); explained.parameter_count()];
     let steps = explained.query_map(rusqlite::params_from_iter(&nothing), |row| row.get("detail")).unwrap();
     steps.map(Result::unwrap).collect()
+}
+
+/// How often SQLite prepares a statement anew when its parameters change, for tests.
+#[cfg(test)]
+pub(crate) fn prepared_anew(sql: &str) -> i32 {
+    let connection = empty();
+    let mut statement = connection.prepare(sql).unwrap();
+    for text in ["a", "b%", "c"] {
+        let values = vec![Value::Text(text.to_owned()); statement.parameter_count()];
+        let mut rows = statement.query(rusqlite::params_from_iter(&values)).unwrap();
+        while rows.next().unwrap_or(None).is_some() {}
+    }
+    statement.get_status(rusqlite::StatementStatus::RePrepare)
 }
 
 /// The statements that make a table's indexes, for tests.

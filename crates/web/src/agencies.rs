@@ -258,6 +258,8 @@ async fn delete_agency(
     let agency = AgencyCode::from(code.as_str());
     access.agency(&agency)?;
     let known = find(&state, &code).await?;
+    // Who shares an institution could not create the agency once more.
+    access.may_use_institution(&state, &known.0.institution).await?;
     let expected = if_match.expected(Some(tagged(&known)))?;
     let changed = Changed::new("agency", &code, vec![agency.clone()]).before(Some(&AgencyView::from(known.0)));
     let remove = |unit: &mut Unit| {

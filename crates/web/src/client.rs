@@ -2,12 +2,9 @@
 //! anybody can send such a header.
 
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
-use std::sync::Arc;
 
-use axum::extract::{ConnectInfo, Request, State};
+use axum::extract::{ConnectInfo, Request};
 use axum::http::HeaderMap;
-use axum::middleware::Next;
-use axum::response::Response;
 
 /// The header in which proxies name the client. Only one is believed: a proxy leaves the other one as the client sent it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -45,12 +42,11 @@ impl ClientAddress {
 }
 
 /// Adds the client's address to a call, if the server knows the peer's.
-pub(crate) async fn identify(State(proxies): State<Arc<Proxies>>, mut call: Request, next: Next) -> Response {
+pub(crate) fn identify(proxies: &Proxies, call: &mut Request) {
     if let Some(ConnectInfo(peer)) = call.extensions().get::<ConnectInfo<SocketAddr>>() {
         let address = ClientAddress(proxies.client(peer.ip(), call.headers()));
         call.extensions_mut().insert(address);
     }
-    next.run(call).await
 }
 
 impl Proxies {
@@ -63,6 +59,9 @@ impl Proxies {
     /// so the client's is the last one that is no proxy's. Everything before it may be invented.
     fn client(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
         let mut client = peer.to_canonical();
+        if !self.contain(client) {
+            return client;
+        }
         for named in self.forwarded(headers).into_iter().rev() {
             if !self.contain(client) {
                 break;

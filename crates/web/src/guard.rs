@@ -22,6 +22,7 @@ use store::{Institution, OfAgencies, Stored, StoredPickupLocation};
 use crate::auth::{self, Actor};
 use crate::problem::Problem;
 use crate::state::WebState;
+use crate::{idempotency, limits};
 
 /// An operation that needs a key.
 #[derive(Clone, Copy, Debug)]
@@ -72,6 +73,7 @@ pub(crate) async fn guard(State(guard): State<Guard>, mut call: Request, next: N
             caller.may_ever(operation.permission).map_err(Problem::forbidden)?;
             let address = auth::address(call.extensions());
             let actor = Actor::new(Arc::clone(&caller));
+            limits::check_key(&guard.state, &actor)?;
             let access = Access { caller, actor: actor.clone(), operation, address };
             call.extensions_mut().insert(actor);
             call.extensions_mut().insert(access);
@@ -82,7 +84,8 @@ pub(crate) async fn guard(State(guard): State<Guard>, mut call: Request, next: N
     }
     // The handlers don't need the key.
     call.headers_mut().remove(AUTHORIZATION);
-    Ok(next.run(call).await)
+    // After the guard: an answer is repeated only to the caller that got it.
+    idempotency::replay(&guard.state, call, next).await
 }
 
 /// The access of a call: its caller, its operation, and the address from which it came.

@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use axum::body::{Body, Bytes, to_bytes};
-use axum::extract::{MatchedPath, Request, State};
+use axum::extract::{MatchedPath, Request};
 use axum::http::header::{CONTENT_TYPE, ETAG, HeaderName, LOCATION, RETRY_AFTER};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::middleware::Next;
@@ -62,7 +62,7 @@ pub(crate) fn parameter() -> Parameter {
 }
 
 /// Answers a POST with a key that was used before as it was answered then.
-pub(crate) async fn replay(State(state): State<WebState>, call: Request, next: Next) -> Result<Response, Problem> {
+pub(crate) async fn replay(state: &WebState, call: Request, next: Next) -> Result<Response, Problem> {
     if call.method() != Method::POST {
         return Ok(next.run(call).await);
     }
@@ -71,7 +71,7 @@ pub(crate) async fn replay(State(state): State<WebState>, call: Request, next: N
     let Some(actor) = call.extensions().get::<Actor>().cloned() else { return Ok(next.run(call).await) };
     let (parts, body) = call.into_parts();
     let operation = parts.extensions.get::<MatchedPath>().map_or("", MatchedPath::as_str).to_owned();
-    let body = limited_bytes(Request::from_parts(parts.clone(), body), &state, MAX_BYTES, "BODY_TOO_LARGE").await?;
+    let body = limited_bytes(Request::from_parts(parts.clone(), body), state, MAX_BYTES, "BODY_TOO_LARGE").await?;
     let address = parts.uri.path_and_query().map_or("", |address| address.as_str());
     let content = format!("{address}\n{}", digest(&body));
     let keyed = KeyedCall { caller: actor.name(), operation: &operation, key: &key, content: &content };
@@ -221,6 +221,7 @@ mod tests {
     use std::sync::atomic::{AtomicU16, Ordering};
 
     use axum::Router;
+    use axum::extract::State;
     use axum::middleware::from_fn_with_state;
     use axum::routing::post;
     use engine::{Engine, Ids, Settings, SystemClock};
@@ -244,7 +245,9 @@ mod tests {
         let state = WebState::new(Arc::new(engine), ApiKeys::default());
         let routes = Router::new().route("/act", post(async move || handler()));
         routes
-            .route_layer(from_fn_with_state(state.clone(), replay))
+            .route_layer(from_fn_with_state(state.clone(), async |State(state): State<WebState>, call, next| {
+                replay(&state, call, next).await
+            }))
             .layer(axum::Extension(Actor::named("desk")))
             .with_state(state)
     }

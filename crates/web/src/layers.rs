@@ -1,24 +1,25 @@
-//! The layers around every handler: limits, answers for panics, traces without personal data.
+//! The layer around every handler: the client's address, limits, answers for panics, traces without personal data.
+//!
+//! It is one layer, since axum copies each layer, with all that is inside it, for every call.
 
 use std::any::Any;
-use std::sync::Arc;
+use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, MatchedPath, Request};
+use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
 use axum::http::header::{
     AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_MATCH, IF_NONE_MATCH, LOCATION, RETRY_AFTER,
     X_CONTENT_TYPE_OPTIONS,
 };
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode};
-use axum::middleware::{Next, from_fn, from_fn_with_state, map_response};
+use axum::middleware::{Next, from_fn_with_state, map_response};
 use axum::response::{IntoResponse, Response};
-use tower_http::catch_panic::CatchPanicLayer;
+use futures::FutureExt as _;
 use tower_http::cors::CorsLayer;
-use tower_http::trace::TraceLayer;
-use tracing::{error, info_span};
+use tracing::{Instrument as _, Span, debug, error, info_span, warn};
 
-use crate::body::MAX_BYTES;
+use crate::body::{BodyTime, MAX_BYTES};
 use crate::problem::Problem;
 use crate::state::WebState;
 use crate::{client, idempotency, limits};
@@ -29,14 +30,52 @@ const LONGEST_CALL: Duration = Duration::from_secs(50);
 /// How long a browser may remember which calls an origin may make.
 const CORS_MAX_AGE: Duration = Duration::from_secs(600);
 
-/// Adds the layers. Unknown addresses and failures are answered in the envelope, too.
+/// Adds the layer. Unknown addresses and failures are answered in the envelope, too.
 pub(crate) fn around<S: Clone + Send + Sync + 'static>(routes: Router<S>, state: &WebState) -> Router<S> {
-    let routes = within(LONGEST_CALL, routes)
-        .layer(from_fn_with_state(state.limits(), limits::by_address))
-        .layer(from_fn_with_state(Arc::clone(&state.proxies), client::identify));
+    let routes = with_fallbacks(routes).layer(from_fn_with_state(state.clone(), frame));
     let origins = &state.cors_origins;
-    let routes = if origins.is_empty() { routes } else { routes.layer(cors(origins)) };
-    routes.layer(map_response(with_security_headers))
+    if origins.is_empty() {
+        return routes;
+    }
+    routes.layer(cors(origins)).layer(map_response(with_security_headers))
+}
+
+/// Answers a call, within the limits of its client's address.
+async fn frame(State(state): State<WebState>, mut call: Request, next: Next) -> Response {
+    client::identify(&state.proxies, &mut call);
+    let answer = match limits::check_address(&state, &call) {
+        Ok(()) => {
+            DefaultBodyLimit::max(MAX_BYTES).apply(&mut call);
+            call.extensions_mut().insert(BodyTime(state.body_time));
+            run(LONGEST_CALL, call, next).await
+        }
+        Err(refused) => refused.into_response(),
+    };
+    with_security_headers(answer).await
+}
+
+/// Runs the handler in a span of its own. A panic and a call that takes too long are answered in the envelope.
+async fn run(longest: Duration, call: Request, next: Next) -> Response {
+    let span = span_of(&call);
+    let answered = AssertUnwindSafe(next.run(call)).catch_unwind().instrument(span.clone());
+    let answer = match tokio::time::timeout(longest, answered).await {
+        Ok(Ok(answer)) => answer,
+        Ok(Err(panic)) => span.in_scope(|| panicked(panic)),
+        Err(_) => Problem::timed_out().into_response(),
+    };
+    let status = answer.status().as_u16();
+    if answer.status().is_server_error() {
+        span.in_scope(|| warn!(status, "a call could not be answered"));
+    } else {
+        span.in_scope(|| debug!(status, "a call was answered"));
+    }
+    answer
+}
+
+/// Returns the span of a call. It contains the address as routed, never as sent: a query may contain data about a patron.
+fn span_of(call: &Request) -> Span {
+    let route = call.extensions().get::<MatchedPath>().map_or("unknown", MatchedPath::as_str);
+    info_span!("http", method = %call.method(), route)
 }
 
 /// Lets pages of these origins call the API from a browser, with a key and without cookies.
@@ -64,18 +103,8 @@ async fn with_security_headers(mut answer: Response) -> Response {
     answer
 }
 
-fn within<S: Clone + Send + Sync + 'static>(longest: Duration, routes: Router<S>) -> Router<S> {
-    routes
-        .fallback(unknown_route)
-        .method_not_allowed_fallback(wrong_method)
-        .layer(DefaultBodyLimit::max(MAX_BYTES))
-        .layer(from_fn(move |call, next| limit_time(longest, call, next)))
-        .layer(CatchPanicLayer::custom(panicked))
-        .layer(TraceLayer::new_for_http().make_span_with(|call: &Request| {
-            // The span contains the address as routed, never as sent: a query may contain data about a patron.
-            let route = call.extensions().get::<MatchedPath>().map_or("unknown", MatchedPath::as_str);
-            info_span!("http", method = %call.method(), route)
-        }))
+fn with_fallbacks<S: Clone + Send + Sync + 'static>(routes: Router<S>) -> Router<S> {
+    routes.fallback(unknown_route).method_not_allowed_fallback(wrong_method)
 }
 
 async fn unknown_route() -> Problem {
@@ -88,13 +117,6 @@ async fn wrong_method() -> Problem {
     Problem::new(StatusCode::METHOD_NOT_ALLOWED, "METHOD_NOT_ALLOWED", detail)
 }
 
-async fn limit_time(longest: Duration, call: Request, next: Next) -> Response {
-    match tokio::time::timeout(longest, next.run(call)).await {
-        Ok(answer) => answer,
-        Err(_) => Problem::timed_out().into_response(),
-    }
-}
-
 /// Returns the answer to a panic. The panic's own text stays in the hub, since it may contain anything.
 fn panicked(_: Box<dyn Any + Send>) -> Response {
     error!("a handler panicked");
@@ -103,10 +125,15 @@ fn panicked(_: Box<dyn Any + Send>) -> Response {
 
 #[cfg(test)]
 mod tests {
+    use axum::middleware::from_fn;
     use axum::routing::get;
     use tower::ServiceExt as _;
 
     use super::*;
+
+    fn within(longest: Duration, routes: Router) -> Router {
+        with_fallbacks(routes).layer(from_fn(move |call, next| run(longest, call, next)))
+    }
 
     async fn fails() -> &'static str {
         panic!("secret of the panic")

@@ -87,11 +87,6 @@ pub fn router(state: WebState) -> Result<axum::Router, UndeclaredOperations> {
     }
     let guard = guard::Guard { state: state.clone(), operations: std::sync::Arc::new(needing_key) };
     let guard = axum::middleware::from_fn_with_state(guard, guard::guard);
-    let replay = axum::middleware::from_fn_with_state(state.clone(), idempotency::replay);
-    let body_time = body::BodyTime(state.body_time);
-    let by_key = axum::middleware::from_fn_with_state(state.limits(), limits::by_key);
-    // The last one is the first that a call passes: an answer is repeated only to the caller that got it.
-    let guarded = guarded.route_layer(replay).route_layer(by_key).route_layer(guard);
-    let routes = guarded.merge(open).layer(axum::Extension(body_time));
+    let routes = guarded.route_layer(guard).merge(open);
     Ok(layers::around(routes, &state).with_state(state))
 }

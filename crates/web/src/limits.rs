@@ -10,11 +10,8 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use axum::extract::{Request, State};
+use axum::extract::Request;
 use axum::http::StatusCode;
-use axum::middleware::Next;
-use axum::response::Response;
-use engine::Engine;
 use governor::clock::{Clock as _, DefaultClock};
 use governor::state::keyed::HashMapStateStore;
 use governor::{Quota, RateLimiter};
@@ -23,8 +20,9 @@ use parking_lot::Mutex;
 use tracing::warn;
 
 use crate::auth::Actor;
-use crate::client::{ClientAddress, Proxies};
+use crate::client::ClientAddress;
 use crate::problem::Problem;
+use crate::state::WebState;
 
 /// The number of calls after which counters that are full are removed.
 const PRUNE_EVERY: u64 = 4_096;
@@ -123,20 +121,12 @@ impl<K: Hash + Eq + Clone> Limiter<K> {
     }
 }
 
-/// Everything that the limits need.
-#[derive(Clone, Debug)]
-pub(crate) struct LimitState {
-    pub(crate) engine: Arc<Engine>,
-    pub(crate) limiters: Arc<Limiters>,
-    pub(crate) proxies: Arc<Proxies>,
-}
-
-/// Refuses a call if its client's address has made too many.
-pub(crate) async fn by_address(
-    State(state): State<LimitState>,
-    call: Request,
-    next: Next,
-) -> Result<Response, Problem> {
+/// Counts a call for its client's address.
+///
+/// # Errors
+///
+/// The address has made too many.
+pub(crate) fn check_address(state: &WebState, call: &Request) -> Result<(), Problem> {
     let path = call.uri().path();
     let limiter = if path.starts_with("/webhooks/") { &state.limiters.webhooks } else { &state.limiters.per_address };
     let client = call.extensions().get::<ClientAddress>().filter(|client| !state.proxies.contain(client.0));
@@ -146,15 +136,19 @@ pub(crate) async fn by_address(
     {
         limiter.check(&address, state.engine.clock().now())?;
     }
-    Ok(next.run(call).await)
+    Ok(())
 }
 
-/// Refuses a call if its API key has made too many.
-pub(crate) async fn by_key(State(state): State<LimitState>, call: Request, next: Next) -> Result<Response, Problem> {
-    if let (Some(limiter), Some(actor)) = (&state.limiters.per_key, call.extensions().get::<Actor>()) {
-        limiter.check(&actor.name().into(), state.engine.clock().now())?;
+/// Counts a call for its API key.
+///
+/// # Errors
+///
+/// The key has made too many.
+pub(crate) fn check_key(state: &WebState, actor: &Actor) -> Result<(), Problem> {
+    match &state.limiters.per_key {
+        Some(limiter) => limiter.check(&actor.name().into(), state.engine.clock().now()),
+        None => Ok(()),
     }
-    Ok(next.run(call).await)
 }
 
 #[cfg(test)]

@@ -171,7 +171,8 @@ async fn place_request(
     if let Some(refusal) = refused_copies(&stored.request) {
         return Ok((place, Problem::refused("copies", &refusal).about(id)).into_response());
     }
-    Ok((StatusCode::CREATED, place, Json(RequestView::new(stored.into(), patron_data).without_identifier())).into_response())
+    Ok((StatusCode::CREATED, place, Json(RequestView::new(stored.into(), patron_data).without_identifier()))
+        .into_response())
 }
 
 /// Returns the problem without the request that it names if the caller may not see that one: the patron may have placed
@@ -303,11 +304,21 @@ async fn check_filter(
     }
     let Some(agency) = agency.filter(|_| query.is_sound("agency")) else { return Ok(None) };
     // An agency that isn't the caller's is one that it doesn't know.
-    let known = if access.owns(&agency) { state.engine.store().agency(&agency).await? } else { None };
+    let known = if access.owns(&agency) { institution_of(state, &agency).await? } else { None };
     if known.is_none() {
         query.fault("agency", "UNKNOWN_AGENCY", format!("There is no agency {agency}."));
     }
-    Ok(known.map(|agency| agency.institution))
+    Ok(known)
+}
+
+/// Returns the institution of an agency, if there is one. An agency that another node has just created is not among those
+/// that were read before.
+async fn institution_of(state: &WebState, agency: &AgencyCode) -> Result<Option<InstitutionCode>, Problem> {
+    let read = state.engine.agencies().await?;
+    if let Some(known) = read.iter().find(|known| known.code == *agency) {
+        return Ok(Some(known.institution.clone()));
+    }
+    Ok(state.engine.store().agency(agency).await?.map(|agency| agency.institution))
 }
 
 /// Lists requests: those at which the caller's agencies have a side. The consortium admin sees all.

@@ -12,7 +12,7 @@ use tokio::sync::watch;
 use crate::auth::{ApiKeys, Keys};
 use crate::client::Proxies;
 use crate::exclusive::Exclusive;
-use crate::limits::{LimitState, Limiters, RateLimits};
+use crate::limits::{Limiters, RateLimits};
 use crate::read_log::ReadLog;
 
 /// The engine behind the API, and the keys of its callers. Cheap to clone.
@@ -104,12 +104,6 @@ impl WebState {
     /// Writes the reads of patron data that were not written yet, before the store is closed.
     pub async fn write_reads(&self) {
         self.reads.write(self.engine.store()).await;
-    }
-
-    /// Returns everything that the limits of calls need.
-    pub(crate) fn limits(&self) -> LimitState {
-        let (limiters, proxies) = (Arc::clone(&self.limiters), Arc::clone(&self.proxies));
-        LimitState { engine: Arc::clone(&self.engine), limiters, proxies }
     }
 
     /// Returns the output of `waiting`, or `None` if the hub stops before.

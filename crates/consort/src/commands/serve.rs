@@ -220,7 +220,14 @@ async fn check_keys(config: &Config, store: &Store) -> Result<()> {
             let what = format!("The key {name} of the configuration is the key {} of the store, too.", stored.name);
             return Err(Failure::usage(what).advice("Remove it from the configuration: the key of the store suffices."));
         }
-        if keys.iter().any(|key| key.name == *name && key.is_valid(now)) {
+        let user =
+            store.user(name).await.map_err(|error| Failure::new(format!("The users can't be read: {error}.")))?;
+        if user.is_some() {
+            let what =
+                format!("The key {name} of the configuration has the name of a user, who could not be told from it.");
+            return Err(Failure::usage(what).advice("Give the key another name in the configuration."));
+        }
+        if keys.iter().any(|key| key.name == *name) {
             warn!(key = name, "the configuration and the store have a key of this name; timelines show both as one");
         }
     }

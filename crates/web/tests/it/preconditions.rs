@@ -130,3 +130,61 @@ async fn command_on_an_older_version_of_a_request_is_refused() {
     let second = send(&hub, Method::POST, &end, &json!({}), ("If-Match", &read)).await;
     second.is_problem(412, "PRECONDITION_FAILED");
 }
+
+async fn webhooks_keys_and_users_change_only_as_their_caller_has_read_them(hub: Hub) {
+    let hub = hub.set_up(DEAD).await;
+    let secret = |number: u32| json!({"secret": format!("a-long-secret-of-the-test-{number}")});
+
+    let path = "/api/v1/institutions/01BORROW/webhook";
+    let created = send(&hub, Method::PUT, path, &secret(1), ("If-None-Match", "*")).await;
+    let first = tag(&created);
+    send(&hub, Method::PUT, path, &secret(2), ("If-None-Match", "*")).await.is_problem(412, "PRECONDITION_FAILED");
+    let second = tag(&send(&hub, Method::PUT, path, &secret(2), ("If-Match", &first)).await);
+    assert_ne!(second, first);
+    send(&hub, Method::PUT, path, &secret(3), ("If-Match", &first)).await.is_problem(412, "PRECONDITION_FAILED");
+    assert_eq!(tag(&hub.get(path).await), second, "a refused change leaves the secrets as they are");
+    let end_rotation = format!("{path}?secret=previous");
+    let stale = send(&hub, Method::DELETE, &end_rotation, &json!({}), ("If-Match", &first)).await;
+    stale.is_problem(412, "PRECONDITION_FAILED");
+    assert_eq!(send(&hub, Method::DELETE, &end_rotation, &json!({}), ("If-Match", &second)).await.status, 204);
+    let third = tag(&hub.get(path).await);
+    send(&hub, Method::DELETE, path, &json!({}), ("If-Match", &second)).await.is_problem(412, "PRECONDITION_FAILED");
+    assert_eq!(send(&hub, Method::DELETE, path, &json!({}), ("If-Match", &third)).await.status, 204);
+
+    let key = json!({"name": "north-desk", "role": "read-only", "agencies": ["BORROW"]});
+    assert_eq!(hub.send(hub.call(Method::POST, "/api/v1/keys").json(&key)).await.status, 201);
+    let path = "/api/v1/keys/north-desk";
+    let first = tag(&hub.get(path).await);
+    let rotate = format!("{path}/rotate");
+    let now = json!({"overlap_hours": 0});
+    let (one, other) = tokio::join!(
+        send(&hub, Method::POST, &rotate, &now, ("If-Match", &first)),
+        send(&hub, Method::POST, &rotate, &now, ("If-Match", &first)),
+    );
+    let (made, refused) = if one.status == 201 { (one, other) } else { (other, one) };
+    assert_eq!(made.status, 201, "{}", made.text);
+    refused.is_problem(412, "PRECONDITION_FAILED");
+    send(&hub, Method::DELETE, path, &json!({}), ("If-Match", &first)).await.is_problem(412, "PRECONDITION_FAILED");
+    let second = tag(&hub.get(path).await);
+    assert_eq!(send(&hub, Method::DELETE, path, &json!({}), ("If-Match", &second)).await.status, 204);
+
+    let user = json!({
+        "name": "ann", "role": "read-only", "agencies": ["BORROW"], "password": "a-long-text-that-ann-knows",
+    });
+    assert_eq!(hub.send(hub.call(Method::POST, "/api/v1/users").json(&user)).await.status, 201);
+    let path = "/api/v1/users/ann";
+    let read = tag(&hub.get(path).await);
+    send(&hub, Method::DELETE, path, &json!({}), ("If-Match", &second)).await.is_problem(412, "PRECONDITION_FAILED");
+    assert_eq!(send(&hub, Method::DELETE, path, &json!({}), ("If-Match", &read)).await.status, 204);
+    assert_ne!(tag(&hub.get(path).await), read, "a disabled user is another one");
+}
+
+#[tokio::test]
+async fn webhooks_keys_and_users_change_only_as_their_caller_has_read_them_on_sqlite() {
+    webhooks_keys_and_users_change_only_as_their_caller_has_read_them(Hub::start().await).await;
+}
+
+#[tokio::test]
+async fn webhooks_keys_and_users_change_only_as_their_caller_has_read_them_on_postgres() {
+    webhooks_keys_and_users_change_only_as_their_caller_has_read_them(Hub::start_on_postgres().await).await;
+}

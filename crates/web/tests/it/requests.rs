@@ -24,6 +24,9 @@ async fn patron_who_may_borrow_gets_the_request_with_its_place() {
     assert_eq!((&timeline[0]["event"], &timeline[0]["actor"]), (&json!("placed"), &json!("discovery")));
     assert_eq!((&timeline[1]["event"], &timeline[1]["actor"]), (&json!("patron_verified"), &json!("hub")));
     assert_eq!((&timeline[1]["from"], &timeline[1]["to"]), (&json!("SUBMITTED_TO_DCB"), &json!("PATRON_VERIFIED")));
+
+    let status = hub.get(&format!("/api/v1/requests/{id}?without_timeline=true")).await.body;
+    assert_eq!((&status["status"], status.get("timeline")), (&details["status"], None));
 }
 
 #[tokio::test]

@@ -13,11 +13,13 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
+use engine::{Clock as _, SystemClock};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use serde_json::json;
-use store::{MasterKey, MasterKeys, Store, StoreKeys};
+use store::{AdminAct, MasterKey, MasterKeys, Store, StoreKeys};
 
+use crate::commands::key::ACTOR;
 use crate::commands::serve::{database, key_file, load_keys};
 use crate::config::Config;
 use crate::failure::{Failure, Result};
@@ -60,6 +62,7 @@ impl RotateMaster {
         if former.is_none() && !is_done {
             let new = if newest == current { add_key(&file, &keys)? } else { keys.newest().clone() };
             self.wait_for_nodes(&store, &new, &file).await?;
+            announce(&store, &current, &new.id()).await.map_err(|error| failed(&error))?;
             store.replace_master_key(&new).await.map_err(|error| failed(&error))?;
         }
         let rows = seal_anew(&store).await.map_err(|error| failed(&error))?;
@@ -107,6 +110,21 @@ impl RotateMaster {
             tokio::time::sleep(COUNT_INTERVAL).await;
         }
     }
+}
+
+/// Adds the replacement to the administrative acts before it is made, so that none is missing after a crash.
+async fn announce(store: &Store, former: &str, new: &str) -> std::result::Result<(), store::Error> {
+    let act = AdminAct {
+        at: SystemClock::default().now(),
+        actor: ACTOR.to_owned(),
+        origin: ACTOR.to_owned(),
+        act: "rotate_master_key".to_owned(),
+        object: "master key".to_owned(),
+        agencies: Vec::new(),
+        before: Some(json!({"key_id": former})),
+        after: Some(json!({"key_id": new})),
+    };
+    store.commit_act(&act, |_| Ok(())).await.map(drop)
 }
 
 /// Lets one run at a time change the key file. A second one would overwrite the key that the first has given to the store. The
