@@ -168,9 +168,9 @@ pub(crate) const PUT_PENDING: Sql = Sql {
                ON CONFLICT (record) DO UPDATE SET version = excluded.version",
 };
 const PUT_SEEN: Sql = Sql {
-    sqlite: "UPDATE record SET harvest = $2, datestamp = $3 WHERE id = $1",
+    sqlite: "UPDATE record SET harvest = $1, datestamp = $2 WHERE id = $3",
     postgres: "UPDATE record SET harvest = seen.harvest, datestamp = seen.datestamp \
-               FROM unnest(CAST($1 AS BIGINT[]), CAST($2 AS BIGINT[]), CAST($3 AS BIGINT[])) AS seen (id, harvest, datestamp) \
+               FROM unnest(CAST($1 AS BIGINT[]), CAST($2 AS BIGINT[]), CAST($3 AS BIGINT[])) AS seen (harvest, datestamp, id) \
                WHERE record.id = seen.id",
 };
 const PUT_SET_ASIDE: Sql = Sql {
@@ -181,9 +181,9 @@ const PUT_SET_ASIDE: Sql = Sql {
 /// Records that a full harvest has not seen. Some at a time, since there may be many.
 const UNSEEN: &str = "SELECT id, version FROM record WHERE id >= $1 AND id < $2 AND harvest < $3 AND state <> 2 ORDER BY id LIMIT 5000";
 const REMOVE: Sql = Sql {
-    sqlite: "UPDATE record SET state = 2, reason = 'no longer in the source', version = $2 WHERE id = $1",
+    sqlite: "UPDATE record SET state = 2, reason = 'no longer in the source', version = $1 WHERE id = $2",
     postgres: "UPDATE record SET state = 2, reason = 'no longer in the source', version = gone.version \
-               FROM unnest(CAST($1 AS BIGINT[]), CAST($2 AS BIGINT[])) AS gone (id, version) WHERE record.id = gone.id",
+               FROM unnest(CAST($1 AS BIGINT[]), CAST($2 AS BIGINT[])) AS gone (version, id) WHERE record.id = gone.id",
 };
 
 impl Catalogue {
@@ -285,7 +285,8 @@ impl Catalogue {
             first = last + 1;
             let mut batch = self.store.batch();
             self.hold(&mut batch, lease, now());
-            batch.run_for_each(REMOVE, gone.clone());
+            let removal = gone.iter().map(|row| row.iter().rev().cloned().collect()).collect();
+            batch.run_for_each(REMOVE, removal);
             batch.run_for_each(PUT_PENDING, gone);
             self.store.commit(batch).await?;
             self.records_changed.notify_waiters();
@@ -324,7 +325,7 @@ impl Rows {
             && known.reason == reason
         {
             report.unchanged += 1;
-            self.seen.push(vec![Value::Int(known.id), Value::Int(run), Value::from(incoming.datestamp)]);
+            self.seen.push(vec![Value::Int(run), Value::from(incoming.datestamp), Value::Int(known.id)]);
             return;
         }
         let (id, version) = match known {

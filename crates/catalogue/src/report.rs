@@ -29,6 +29,8 @@ pub struct Report {
     pub removed: u64,
     /// Records that could not be read, by reason.
     pub failed: BTreeMap<String, u64>,
+    /// Whether a place could not be read, not even its id.
+    pub has_unnamed_failures: bool,
     /// Records that were corrected while they were read.
     pub repaired: u64,
     /// The number of records that the source says it has, if it says so.

@@ -1,6 +1,6 @@
 //! Rules by which records, holdings and items are suppressed, and the judgement of a harvested record.
 
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 
 use marc::{Field, Record};
 
@@ -106,7 +106,7 @@ pub enum Test {
     /// It is there.
     Present,
     /// It is one of these.
-    Equals(HashSet<String>),
+    Equals(BTreeSet<String>),
     /// It begins with one of these.
     BeginsWith(Vec<String>),
 }

@@ -20,11 +20,19 @@ pub enum Point {
     AfterCommit,
     /// Some text is sealed with a new master key, and the next rows are about to be.
     InKeyRotation,
+    /// Harvested records and their checkpoint are ready, and nothing of them is stored.
+    BeforeRecordsStored,
+    /// Harvested records and their checkpoint are stored, and nobody has been notified.
+    AfterRecordsStored,
+    /// The groups of some records are decided, and nothing of that is stored.
+    BeforeGroupsStored,
+    /// The groups of some records are stored, and nobody has been notified.
+    AfterGroupsStored,
 }
 
 impl Point {
     /// Every point.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 11] = [
         Self::BeforeSend,
         Self::AfterSend,
         Self::AfterAnswer,
@@ -32,6 +40,10 @@ impl Point {
         Self::BeforeCommit,
         Self::AfterCommit,
         Self::InKeyRotation,
+        Self::BeforeRecordsStored,
+        Self::AfterRecordsStored,
+        Self::BeforeGroupsStored,
+        Self::AfterGroupsStored,
     ];
 
     /// Returns its name, such as `before_send`.
@@ -44,6 +56,10 @@ impl Point {
             Self::BeforeCommit => "before_commit",
             Self::AfterCommit => "after_commit",
             Self::InKeyRotation => "in_key_rotation",
+            Self::BeforeRecordsStored => "before_records_stored",
+            Self::AfterRecordsStored => "after_records_stored",
+            Self::BeforeGroupsStored => "before_groups_stored",
+            Self::AfterGroupsStored => "after_groups_stored",
         }
     }
 }

@@ -95,6 +95,18 @@ impl HarvestSettings {
     }
 }
 
+impl HarvestSettings {
+    /// Returns a text that differs where records would be judged otherwise. A harvest of changes doesn't see records that
+    /// only the rules change, so a full one follows.
+    pub(crate) fn judgement(&self) -> String {
+        let text = format!("{PREPARED} {:?} {:?} {}", self.copies, self.rules, self.suppress_records_without_copies);
+        format!("{:016x}", crate::digest::digest([text.as_bytes()]))
+    }
+}
+
+/// Grows where this program prepares records otherwise than its earlier versions.
+const PREPARED: u32 = 1;
+
 fn check_url(from: &mut Reader<'_>, url: &str, allow_unencrypted_http: bool) {
     if url.is_empty() {
         return;
