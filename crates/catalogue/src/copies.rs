@@ -3,7 +3,7 @@
 //! Each site chooses the tags and subfields in Alma, so they are settings. An added field can have the tag of a field that
 //! the record has of its own, such as 852: its marker subfield or its indicators distinguish it.
 
-use marc::{Field, Record};
+use marc::{CompactRecord, FieldRef};
 use serde::{Deserialize, Serialize};
 
 /// The most holdings and items that are kept of one record; a journal can have thousands.
@@ -30,10 +30,10 @@ pub struct CopyField {
 }
 
 impl CopyField {
-    fn matches(&self, field: &Field) -> bool {
-        let Field::Data { tag, ind1, ind2, .. } = field else { return false };
-        *tag == *self.tag.as_str()
-            && self.indicators.is_none_or(|indicators| indicators == [*ind1, *ind2])
+    fn matches(&self, field: &FieldRef<'_>) -> bool {
+        field.tag() == *self.tag.as_str()
+            && !field.is_control()
+            && self.indicators.is_none_or(|indicators| indicators == [field.ind1(), field.ind2()])
             && self.marker.is_none_or(|code| field.subfield(code).is_some())
     }
 }
@@ -138,12 +138,12 @@ impl Copies {
 
 impl CopyFields {
     /// Moves the added fields out of a record. The record is left as its cataloguers made it.
-    pub fn take_from(&self, record: &mut Record) -> Copies {
+    pub fn take_from(&self, record: &mut CompactRecord) -> Copies {
         let mut copies = Copies::default();
         if self.holdings.is_none() && self.items.is_none() {
             return copies;
         }
-        record.fields.retain(|field| {
+        record.retain_fields(|field| {
             if let Some(of) = self.items.as_ref().filter(|of| of.field.matches(field)) {
                 add(&mut copies.items, || of.read(field));
                 return false;
@@ -164,12 +164,12 @@ fn add(copies: &mut Vec<Copy>, copy: impl FnOnce() -> Copy) {
     }
 }
 
-fn text(field: &Field, code: Option<char>) -> Option<String> {
+fn text(field: &FieldRef<'_>, code: Option<char>) -> Option<String> {
     field.subfield(code?).map(str::trim).filter(|text| !text.is_empty()).map(str::to_owned)
 }
 
 impl HoldingField {
-    fn read(&self, field: &Field) -> Copy {
+    fn read(&self, field: &FieldRef<'_>) -> Copy {
         Copy {
             id: text(field, Some(self.id)).unwrap_or_default(),
             library: text(field, self.library),
@@ -181,7 +181,7 @@ impl HoldingField {
 }
 
 impl ItemField {
-    fn read(&self, field: &Field) -> Copy {
+    fn read(&self, field: &FieldRef<'_>) -> Copy {
         Copy {
             id: text(field, Some(self.id)).unwrap_or_default(),
             holding: text(field, self.holding),
@@ -199,6 +199,8 @@ impl ItemField {
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "a test that can not go on fails")]
 mod tests {
+    use marc::Record;
+
     use super::*;
 
     fn fields() -> CopyFields {
@@ -220,11 +222,12 @@ mod tests {
     fn added_field_is_distinguished_from_the_records_own_field_of_the_same_tag() {
         let own = [('a', "Own shelf mark")];
         let added = [('i', "231"), ('h', "221"), ('b', "MAIN"), ('c', "stacks"), ('a', "B1")];
-        let mut record = Record::builder()
+        let record = Record::builder()
             .data("852", ' ', ' ', own)
             .data("852", '8', ' ', added)
             .data("245", '0', '0', own)
             .build();
+        let mut record = CompactRecord::from(&record);
         let copies = fields().take_from(&mut record);
         let item = copies.items.first().unwrap();
         assert_eq!((item.id.as_str(), item.barcode.as_deref()), ("231", Some("B1")));
@@ -237,7 +240,7 @@ mod tests {
     fn indicators_distinguish_an_added_field_where_the_setting_says_so() {
         let mut fields = fields();
         fields.items.as_mut().unwrap().field.indicators = Some(['8', ' ']);
-        let with = |first| Record::builder().data("852", first, ' ', [('i', "231")]).build();
+        let with = |first| CompactRecord::from(&Record::builder().data("852", first, ' ', [('i', "231")]).build());
         assert_eq!(fields.take_from(&mut with('8')).items.len(), 1);
         assert!(fields.take_from(&mut with(' ')).is_empty());
     }

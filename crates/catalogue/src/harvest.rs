@@ -16,7 +16,6 @@ use crate::database::Catalogue;
 use crate::error::Error;
 use crate::prepare::{Preparer, Raw};
 use crate::records::{Page, SetAside};
-use crate::report::Report;
 use crate::settings::HarvestSettings;
 use crate::sources::{Kind, Run, RunEnd, RunState, SourceLease};
 
@@ -212,13 +211,8 @@ impl Harvest<'_> {
             i64::try_from(count).unwrap_or(i64::MAX).saturating_sub(read)
         });
         let next_from = last.and_then(Checkpoint::next_from);
-        let end = RunEnd {
-            kind: run.kind,
-            state: RunState::Done,
-            report: &run.report,
-            next_from,
-            forget_checkpoint: false,
-        };
+        let end =
+            RunEnd { kind: run.kind, state: RunState::Done, report: &run.report, next_from, forget_checkpoint: false };
         self.catalogue.end_run(lease, run.id, end, self.now()).await?;
         Ok(())
     }
@@ -237,8 +231,7 @@ impl Harvest<'_> {
             error,
             HarvestError::Source(oai_pmh::Error::TokensRefused { .. } | oai_pmh::Error::Repeats { .. })
         );
-        let end =
-            RunEnd { kind: run.kind, state, report: &run.report, next_from: None, forget_checkpoint: useless };
+        let end = RunEnd { kind: run.kind, state, report: &run.report, next_from: None, forget_checkpoint: useless };
         if let Err(error) = self.catalogue.end_run(lease, run.id, end, self.now()).await {
             warn!(institution = self.institution, %error, "the report of the harvest can't be stored");
         }
@@ -281,7 +274,10 @@ impl Stages<'_, '_> {
     }
 
     /// Stores what is prepared, until the other stages end.
-    async fn store(&mut self, mut prepared: mpsc::Receiver<(Page, Option<Box<Checkpoint>>, bool)>) -> Result<(), HarvestError> {
+    async fn store(
+        &mut self,
+        mut prepared: mpsc::Receiver<(Page, Option<Box<Checkpoint>>, bool)>,
+    ) -> Result<(), HarvestError> {
         loop {
             let next = match tokio::time::timeout(RENEWAL, prepared.recv()).await {
                 Ok(Some(next)) => next,
@@ -328,10 +324,9 @@ async fn fetch(
                 let is_complete = checkpoint.complete;
                 page.checkpoint = Some(checkpoint);
                 batch.append(std::mem::take(&mut page));
-                if batch.records.len() >= TOGETHER || batch.bytes >= MOST_BYTES || is_complete {
-                    if to_prepare.send(std::mem::take(&mut batch)).await.is_err() {
-                        return Ok(());
-                    }
+                let is_full = batch.records.len() >= TOGETHER || batch.bytes >= MOST_BYTES || is_complete;
+                if is_full && to_prepare.send(std::mem::take(&mut batch)).await.is_err() {
+                    return Ok(());
                 }
             }
             // The records of the page come once more.
@@ -381,7 +376,7 @@ async fn prepare(
 
 fn prepare_batch(preparer: &mut Preparer, batch: Fetched) -> (Page, Option<Box<Checkpoint>>, bool) {
     let Fetched { records, set_aside, checkpoint, .. } = batch;
-    let mut page = Page { checkpoint: checkpoint.as_ref().map(|each| crate::sources::json(each)), ..Page::default() };
+    let mut page = Page { checkpoint: checkpoint.as_ref().map(crate::sources::json), ..Page::default() };
     page.records = records.into_iter().map(|raw| preparer.prepare(raw)).collect();
     let mut has_unnamed_failures = false;
     for place in set_aside {

@@ -179,7 +179,8 @@ const PUT_SET_ASIDE: Sql = Sql {
                SELECT * FROM unnest(CAST($1 AS BIGINT[]), CAST($2 AS BIGINT[]), CAST($3 AS TEXT[]), CAST($4 AS TEXT[]), CAST($5 AS BYTEA[]))",
 };
 /// Records that a full harvest has not seen. Some at a time, since there may be many.
-const UNSEEN: &str = "SELECT id, version FROM record WHERE id >= $1 AND id < $2 AND harvest < $3 AND state <> 2 ORDER BY id LIMIT 5000";
+const UNSEEN: &str =
+    "SELECT id, version FROM record WHERE id >= $1 AND id < $2 AND harvest < $3 AND state <> 2 ORDER BY id LIMIT 5000";
 const REMOVE: Sql = Sql {
     sqlite: "UPDATE record SET state = 2, reason = 'no longer in the source', version = $1 WHERE id = $2",
     postgres: "UPDATE record SET state = 2, reason = 'no longer in the source', version = gone.version \
@@ -220,15 +221,10 @@ impl Catalogue {
         let has_work = !rows.pending.is_empty();
         let mut batch = self.store.batch();
         self.hold(&mut batch, lease, now);
-        batch.run(
-            "UPDATE harvest SET updated_at = $1, report = $2 WHERE id = $3",
-            values![now, json(&after), run],
-        );
+        batch.run("UPDATE harvest SET updated_at = $1, report = $2 WHERE id = $3", values![now, json(&after), run]);
         if let Some(checkpoint) = &checkpoint {
-            batch.run(
-                "UPDATE source SET checkpoint = $1 WHERE number = $2",
-                values![checkpoint.as_str(), lease.number],
-            );
+            batch
+                .run("UPDATE source SET checkpoint = $1 WHERE number = $2", values![checkpoint.as_str(), lease.number]);
         }
         batch.run_for_each(PUT_RECORD, rows.records);
         batch.run_for_each(PUT_CONTENT, rows.contents);
@@ -332,7 +328,11 @@ impl Rows {
             Some(known) => (known.id, known.version + 1),
             None => (lease.new_id(), 1),
         };
-        if known.is_some() { report.changed += 1 } else { report.new += 1 }
+        if known.is_some() {
+            report.changed += 1;
+        } else {
+            report.new += 1;
+        }
         match incoming.content {
             // A record that was never seen needs no group.
             Content::Deleted if known.is_none() => {}

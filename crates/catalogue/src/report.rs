@@ -48,7 +48,8 @@ pub struct Report {
 impl Report {
     /// Counts a failure.
     pub fn count_failure(&mut self, reason: &str) {
-        let reason = if self.failed.len() < MOST_REASONS || self.failed.contains_key(reason) { reason } else { "other" };
+        let reason =
+            if self.failed.len() < MOST_REASONS || self.failed.contains_key(reason) { reason } else { "other" };
         *self.failed.entry(reason.to_owned()).or_default() += 1;
     }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use marc::{Field, Record};
+use marc::{CompactRecord, FieldRef};
 
 use crate::copies::{Copies, Copy};
 use crate::settings::HarvestSettings;
@@ -158,10 +158,10 @@ pub struct Rule {
 }
 
 impl Rule {
-    fn suppresses_record(&self, record: &Record) -> bool {
+    fn suppresses_record(&self, record: &CompactRecord) -> bool {
         self.conditions.iter().all(|condition| match condition {
             Condition::Field { tag, subfield, test, negated } => {
-                record.fields_tagged(tag).any(|field| field_passes(field, *subfield, test)) != *negated
+                record.fields_tagged(tag).any(|field| field_passes(&field, *subfield, test)) != *negated
             }
             Condition::Property { .. } => false,
         })
@@ -177,21 +177,18 @@ impl Rule {
     }
 }
 
-fn field_passes(field: &Field, subfield: Option<char>, test: &Test) -> bool {
-    match field {
-        Field::Control { data, .. } => subfield.is_none() && test.holds(data),
-        Field::Data { subfields, .. } => subfields
-            .iter()
-            .filter(|each| subfield.is_none_or(|code| each.code == code))
-            .any(|each| test.holds(&each.value)),
+fn field_passes(field: &FieldRef<'_>, subfield: Option<char>, test: &Test) -> bool {
+    if field.is_control() {
+        return subfield.is_none() && test.holds(field.text());
     }
+    field.subfields().filter(|each| subfield.is_none_or(|code| each.code == code)).any(|each| test.holds(each.value))
 }
 
 /// Decides which part of a record the catalogue shows. Returns the rule that suppresses the whole record, if one does,
 /// and notes at each copy the rule that suppresses it. `copies` were taken from the record already.
-pub fn judge(settings: &HarvestSettings, record: &Record, copies: &mut Copies) -> Option<String> {
+pub fn judge(settings: &HarvestSettings, record: &CompactRecord, copies: &mut Copies) -> Option<String> {
     judge_copies(&settings.rules, copies);
-    if record.leader.status() == 'd' {
+    if record.leader_at(5) == 'd' {
         return Some(LEADER.to_owned());
     }
     if is_virtual(record) {
@@ -221,7 +218,7 @@ fn judge_copies(rules: &[Rule], copies: &mut Copies) {
 }
 
 /// Returns whether the hub made the record for a loan: its 035 has the hub's marker, `(DCB)` and a request's id.
-fn is_virtual(record: &Record) -> bool {
+fn is_virtual(record: &CompactRecord) -> bool {
     record.subfields("035", 'a').any(|number| {
         let id = number.trim().strip_prefix("(DCB)").unwrap_or_default();
         id.len() == 36 && id.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-')

@@ -169,12 +169,7 @@ pub struct SourceState {
 
 impl Catalogue {
     /// Takes the lease of an institution; the first one makes the source. Returns `None` if another node has it.
-    pub async fn lease(
-        &self,
-        institution: &str,
-        owner: &str,
-        now: Timestamp,
-    ) -> Result<Option<SourceLease>, Error> {
+    pub async fn lease(&self, institution: &str, owner: &str, now: Timestamp) -> Result<Option<SourceLease>, Error> {
         let mut batch = self.store.batch();
         batch.lock("catalogue sources");
         batch.run(
@@ -243,10 +238,7 @@ impl Catalogue {
     /// Gives back the leases that a node of this name left when it stopped. A node calls it when it starts.
     pub async fn release_all_of(&self, owner: &str) -> Result<(), Error> {
         let mut batch = self.store.batch();
-        batch.run(
-            "UPDATE source SET lease_owner = NULL, lease_until = 0 WHERE lease_owner = $1",
-            values![owner],
-        );
+        batch.run("UPDATE source SET lease_owner = NULL, lease_until = 0 WHERE lease_owner = $1", values![owner]);
         batch.run("UPDATE lease SET owner = NULL, lease_until = 0 WHERE owner = $1", values![owner]);
         self.store.commit(batch).await?;
         Ok(())

@@ -14,18 +14,13 @@ pub(super) struct Reader<'a> {
     known: BTreeSet<&'static str>,
     /// The faults of the whole reading: tables within tables note theirs here too.
     faults: &'a RefCell<Vec<SettingFault>>,
-    /// How many of them there were when this table was begun.
-    before: usize,
 }
 
 impl<'a> Reader<'a> {
     /// Begins to read `value`, which must be a table.
     pub(super) fn new(path: String, value: &'a Value, faults: &'a RefCell<Vec<SettingFault>>) -> Option<Self> {
         match value {
-            Value::Object(table) => {
-                let before = faults.borrow().len();
-                Some(Self { path, table, known: BTreeSet::new(), faults, before })
-            }
+            Value::Object(table) => Some(Self { path, table, known: BTreeSet::new(), faults }),
             _ => {
                 faults.borrow_mut().push(SettingFault { key: path, message: "must be a table.".to_owned() });
                 None
@@ -41,7 +36,7 @@ impl<'a> Reader<'a> {
 
     /// Returns whether this table or one within it has a fault.
     pub(super) fn has_faults(&self) -> bool {
-        self.faults.borrow().len() > self.before
+        self.faults.borrow().iter().any(|fault| fault.key.starts_with(&self.path))
     }
 
     fn value(&mut self, key: &'static str) -> Option<&'a Value> {
