@@ -3,8 +3,7 @@
 use oai_pmh::{Item, Limits, Page, PageError, PageReader};
 
 /// Limits that small inputs reach.
-const SMALL: Limits =
-    Limits { page_bytes: 1 << 20, record_bytes: 600, depth: 8, attributes: 4, sets: 3, entries: 100 };
+const SMALL: Limits = Limits { page_bytes: 1 << 20, record_bytes: 600, depth: 8, attributes: 4, sets: 3, entries: 100 };
 
 /// A page of any OAI-PMH answer. It reads the same in pieces of any size, and every record that is handed over has an
 /// identifier and metadata in UTF-8.
