@@ -128,7 +128,7 @@ async fn answer(State(shared): State<Arc<Shared>>, RawQuery(query): RawQuery) ->
     let query = query.unwrap_or_default();
     let body = shared.respond(&query, hits(shared.faults.bad_token_every), request);
     let mut response = if hits(shared.faults.break_every) && body.len() > 1000 {
-        // Nothing tells the client that the rest is missing, as with a proxy that gives up.
+        // The answer looks complete to HTTP, as with a proxy that gives up.
         Response::new(Body::from(body[..body.len() / 2].to_vec()))
     } else {
         Response::new(Body::from(body))

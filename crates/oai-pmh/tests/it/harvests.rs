@@ -62,7 +62,7 @@ async fn harvest_that_is_complete_is_not_resumed() {
 }
 
 #[tokio::test]
-async fn boundary_is_harvested_again_with_a_step_back_in_the_granularity_of_the_repository() {
+async fn boundary_is_part_of_the_window_with_a_step_back_in_the_granularity_of_the_repository() {
     for (granularity, from, until) in [
         ("YYYY-MM-DDThh:mm:ssZ", "2024-05-06T06%3A08%3A08Z", "2024-05-07T00%3A00%3A00Z"),
         ("YYYY-MM-DD", "2024-05-06", "2024-05-07"),
@@ -145,15 +145,15 @@ async fn refused_token_begins_the_whole_window_anew_if_the_records_have_no_order
 
 #[tokio::test]
 async fn tokens_that_are_always_refused_end_the_harvest() {
-    let again = || [records([1], "a"), error_page("badResumptionToken")];
-    let script = Script::harvest(pages((0..9).flat_map(|_| again()))).await;
+    let refused = || [records([1], "a"), error_page("badResumptionToken")];
+    let script = Script::harvest(pages((0..9).flat_map(|_| refused()))).await;
     let (events, error) = run(client(&script.url).0.harvest(selection())).await;
     assert!(matches!(error, Some(Error::TokensRefused { restarts: 3, .. })), "{error:?}");
     assert_eq!(words(&events).iter().filter(|word| word.starts_with("anew")).count(), 3);
 }
 
 #[tokio::test]
-async fn page_that_comes_again_for_ever_ends_the_harvest() {
+async fn page_that_repeats_for_ever_ends_the_harvest() {
     for tokens in [["a", "a", "a"], ["a", "b", "c"]] {
         let script = Script::harvest(pages(tokens.map(|token| records([1, 2], token)))).await;
         let (events, error) = run(client(&script.url).0.harvest(selection())).await;
