@@ -13,12 +13,14 @@
 
 mod alma_answers;
 mod api;
+mod harvest;
 mod records;
 
 use secrecy::SecretString;
 
 pub use alma_answers::{alma_json, alma_xml};
 pub use api::api_json;
+pub use harvest::oai_page;
 pub use records::{marc_iso2709, marcxml, oai_envelope};
 
 /// A target's function.
@@ -29,6 +31,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("marc_iso2709", marc_iso2709),
     ("marcxml", marcxml),
     ("oai_envelope", oai_envelope),
+    ("oai_page", oai_page),
     ("alma_json", alma_json),
     ("alma_xml", alma_xml),
     ("webhook", webhook),

@@ -14,6 +14,8 @@ pub(crate) struct Scanner {
     bytes: Vec<u8>,
     /// The next byte to be scanned.
     at: usize,
+    /// The `<` of the last markup that was found, complete or not.
+    last: usize,
     /// The offset in the page of the first byte held.
     base: u64,
     /// Whether no more bytes will come.
@@ -114,6 +116,7 @@ impl Scanner {
             self.bytes.drain(..keep);
             self.base += keep as u64;
             self.at -= keep;
+            self.last = self.last.saturating_sub(keep);
             if let Some(searched) = &mut self.searched {
                 searched.to -= keep;
                 searched.open = searched.open.map(|open| open - keep);
@@ -139,6 +142,11 @@ impl Scanner {
         self.at
     }
 
+    /// Where the last markup begins, complete or not.
+    pub(crate) fn last(&self) -> usize {
+        self.last
+    }
+
     /// The offset in the page of a position.
     pub(crate) fn offset(&self, position: usize) -> u64 {
         self.base + position as u64
@@ -162,8 +170,8 @@ impl Scanner {
                 }
             }
         };
-        let rest = &self.bytes[open..];
-        match rest.get(1) {
+        self.last = open;
+        match self.bytes.get(open + 1) {
             None => self.unfinished(open),
             Some(b'!') => self.declaration(open),
             Some(b'?') => self.until(open, open + 2, b"?>", Kind::Instruction),
