@@ -3,7 +3,8 @@
 //! Without the feature `armed` a point does nothing. With it, `CONSORT_DIES_AT=before_commit:3` kills the process the
 //! third time it reaches that point.
 
-/// A moment around a call of a library's system, around a commit of the store, or in a replacement of the master key.
+/// A moment around a call of a library's system, around a commit of the store or the search index, or in a replacement of the
+/// master key.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Point {
     /// The call is recorded as an intent, and not sent yet.
@@ -20,11 +21,15 @@ pub enum Point {
     AfterCommit,
     /// Some text is sealed with a new master key, and the next rows are about to be.
     InKeyRotation,
+    /// Changes of the search index are written, and the position of the change feed is not committed yet.
+    InIndexCommit,
+    /// A rebuilt search index is complete, and not in use yet.
+    BeforeIndexSwap,
 }
 
 impl Point {
     /// Every point.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 9] = [
         Self::BeforeSend,
         Self::AfterSend,
         Self::AfterAnswer,
@@ -32,6 +37,8 @@ impl Point {
         Self::BeforeCommit,
         Self::AfterCommit,
         Self::InKeyRotation,
+        Self::InIndexCommit,
+        Self::BeforeIndexSwap,
     ];
 
     /// Returns its name, such as `before_send`.
@@ -44,6 +51,8 @@ impl Point {
             Self::BeforeCommit => "before_commit",
             Self::AfterCommit => "after_commit",
             Self::InKeyRotation => "in_key_rotation",
+            Self::InIndexCommit => "in_index_commit",
+            Self::BeforeIndexSwap => "before_index_swap",
         }
     }
 }
