@@ -4,11 +4,11 @@ mod text;
 
 use std::collections::BTreeSet;
 
-use marc::Record;
+use marc::CompactRecord;
 use serde::{Deserialize, Serialize};
 
 pub use text::{MOST_TEXT, Member};
-pub(crate) use text::{issn, number, oclc};
+pub(crate) use text::{normal_forms, number};
 
 /// One title of the catalogue: what can be found of a group of records, and what an answer shows of it.
 ///
@@ -34,7 +34,7 @@ pub struct Document {
     /// What the title's brief form shows. Format, languages, year and holders are searched and counted from here.
     pub brief: Brief,
     /// The record that answers show in full.
-    pub record: Record,
+    pub record: CompactRecord,
 }
 
 /// A title in a list of results.

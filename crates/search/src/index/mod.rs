@@ -47,7 +47,7 @@ pub struct Found {
     /// Its brief form.
     pub brief: Brief,
     /// Its display record, if it was asked for.
-    pub record: Option<marc::Record>,
+    pub record: Option<marc::CompactRecord>,
 }
 
 /// One complete index with its reader.
@@ -171,8 +171,14 @@ impl Generation {
         let unreadable = |reason: String| Error::Unreadable { id: id.clone(), reason };
         let bytes = |field| entry.get_first(field).and_then(|value| value.as_bytes()).unwrap_or_default();
         let brief = serde_json::from_slice(bytes(self.fields.brief)).map_err(|error| unreadable(error.to_string()))?;
-        let record =
-            if with_record { Some(schema::read_record(bytes(self.fields.record)).map_err(unreadable)?) } else { None };
+        let record = if with_record {
+            Some(
+                marc::CompactRecord::decode(bytes(self.fields.record))
+                    .map_err(|error| unreadable(error.to_string()))?,
+            )
+        } else {
+            None
+        };
         Ok(Found { id, brief, record })
     }
 }

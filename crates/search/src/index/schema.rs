@@ -1,6 +1,5 @@
 //! The fields of the index, and how a document fills them.
 
-use marc::Record;
 use tantivy::schema::{
     BytesOptions, FAST, Field, IndexRecordOption, NumericOptions, STORED, Schema, TextFieldIndexing, TextOptions,
 };
@@ -42,7 +41,7 @@ pub(crate) struct Fields {
     pub(crate) agency: Field,
     /// The brief form, stored as JSON.
     pub(crate) brief: Field,
-    /// The display record, stored as ISO 2709, or as MARCXML where it is too long for that.
+    /// The display record, in the compact form of `marc`.
     pub(crate) record: Field,
 }
 
@@ -165,7 +164,9 @@ impl Fields {
         self.add_facets(document, &mut entry);
         entry.add_text(self.sort_title, sort_title(document));
         entry.add_bytes(self.brief, &serde_json::to_vec(&document.brief)?);
-        entry.add_bytes(self.record, &stored_record(&document.record));
+        let mut record = Vec::new();
+        document.record.encode(&mut record);
+        entry.add_bytes(self.record, &record);
         Ok(entry)
     }
 
@@ -206,37 +207,11 @@ impl Fields {
 /// Returns the text by which a title is sorted, without the article at its beginning.
 fn sort_title(document: &Document) -> String {
     let title = folded(&document.brief.title);
-    let skipped = document
-        .record
-        .fields_tagged("245")
-        .find_map(|field| match field {
-            marc::Field::Data { ind2, subfields, .. } => {
-                let article = usize::try_from(ind2.to_digit(10)?).ok()?;
-                let proper = subfields.iter().find(|subfield| subfield.code == 'a')?.value.as_str();
-                let article: String = proper.chars().take(article).collect();
-                Some(folded(&article))
-            }
-            marc::Field::Control { .. } => None,
-        })
-        .unwrap_or_default();
-    let title = title.strip_prefix(&skipped).unwrap_or(&title).trim_start();
+    let skipped = document.record.fields_tagged("245").next().and_then(|field| {
+        let article = usize::try_from(field.ind2().to_digit(10)?).ok()?;
+        Some(folded(&field.subfield('a')?.chars().take(article).collect::<String>()))
+    });
+    let skipped = skipped.unwrap_or_default();
+    let title = title.strip_prefix(skipped.as_str()).unwrap_or(&title).trim_start();
     title[..title.floor_char_boundary(LONGEST_SORT_KEY)].to_owned()
-}
-
-fn stored_record(record: &Record) -> Vec<u8> {
-    match marc::iso2709::write(record) {
-        Ok(written) => written.content,
-        Err(_) => marc::marcxml::write(record, marc::marcxml::Namespace::None).content.into_bytes(),
-    }
-}
-
-/// Reads a record in the form in which the index stores it.
-pub(crate) fn read_record(bytes: &[u8]) -> Result<Record, String> {
-    let read = if bytes.starts_with(b"<") {
-        let xml = std::str::from_utf8(bytes).map_err(|error| error.to_string())?;
-        marc::marcxml::read_one(xml)
-    } else {
-        marc::iso2709::read_all(bytes).next().ok_or("the record is empty")?
-    };
-    read.map(|read| read.record).map_err(|error| error.to_string())
 }

@@ -3,6 +3,7 @@
 use std::ops::Bound;
 
 use marc::Isbn;
+use marc::identifiers::Issn;
 use tantivy::Term;
 use tantivy::query::{
     AllQuery, BooleanQuery, ConstScoreQuery, EmptyQuery, Occur, PhraseQuery, Query as Compiled, RangeQuery, RegexQuery,
@@ -11,7 +12,7 @@ use tantivy::query::{
 use tantivy::schema::{Field as IndexField, IndexRecordOption};
 
 use crate::analysis::{Choice, folded};
-use crate::document::{issn, number, oclc};
+use crate::document::{normal_forms, number};
 use crate::index::{Fields, Key};
 use crate::query::{Clause, Field, Mask, Operator, Part, Query, Relation, parts, without_escapes};
 
@@ -128,16 +129,6 @@ fn identifier(fields: &Fields, text: &str) -> Option<Box<dyn Compiled>> {
     possible.then(|| key(fields, Key::Identifier, &normal_forms(text)))
 }
 
-/// Returns the forms under which an identifier may be stored.
-fn normal_forms(text: &str) -> Vec<String> {
-    let mut forms = vec![number(text)];
-    forms.extend(Isbn::find(text).map(|isbn| isbn.to_13().as_str().to_owned()));
-    forms.extend(issn(text));
-    forms.extend(oclc(text));
-    forms.dedup();
-    forms
-}
-
 fn key(fields: &Fields, key: Key, values: &[String]) -> Box<dyn Compiled> {
     let queries = values.iter().map(|value| -> Box<dyn Compiled> {
         Box::new(TermQuery::new(fields.key_term(key, value), IndexRecordOption::Basic))
@@ -172,7 +163,9 @@ fn keys(fields: &Fields, clause: &Clause) -> Box<dyn Compiled> {
             let isbn = Isbn::find(value).map_or_else(|| number(value), |isbn| isbn.to_13().as_str().to_owned());
             key(fields, Key::Isbn, &[isbn])
         }
-        Field::Issn => key(fields, Key::Issn, &[issn(value).unwrap_or_else(|| number(value))]),
+        Field::Issn => {
+            key(fields, Key::Issn, &[Issn::find(value).map_or_else(|| number(value), |issn| number(&issn.to_string()))])
+        }
         Field::Format => key(fields, Key::Format, &[value.to_lowercase()]),
         Field::Language => key(fields, Key::Language, &[value.to_lowercase()]),
         Field::Agency => key(fields, Key::Agency, &[value.to_lowercase()]),

@@ -1,6 +1,6 @@
 //! What is found, in which order, with which counts.
 
-use marc::Record;
+use marc::{Format, Record};
 use search::{Error, FacetValue, Filters, LAST_HIT, Search, Sort, plain};
 
 use crate::support::{Catalogue, document, held, ids, page, set, titled};
@@ -163,7 +163,7 @@ fn mixed() -> Catalogue {
     Catalogue::of((0..12).map(|number| {
         let language = if number % 4 == 0 { "fre" } else { "eng" };
         let fixed = format!("990802s{}    mau      b    001 0 {language}  ", 1985 + number);
-        let format = if number < 8 { "book" } else { "film" };
+        let format = if number < 8 { Format::Book } else { Format::Video };
         let agency = if number % 2 == 0 { "EVEN" } else { "ODD" };
         held(&format!("t{number}"), format, agency, titled("Same words").control("008", fixed))
     }))
@@ -174,7 +174,7 @@ fn facets_count_all_results_exactly() {
     let answer = mixed().search(&Search { query: plain::parse("same").ok(), facets: true, limit: 2, ..page() });
     assert_eq!((answer.total, answer.hits.len()), (12, 2));
     let facets = answer.facets.unwrap();
-    assert_eq!(facets.formats, [value("book", 8), value("film", 4)]);
+    assert_eq!(facets.formats, [value("book", 8), value("video", 4)]);
     assert_eq!(facets.languages, [value("eng", 9), value("fre", 3)]);
     assert_eq!(facets.agencies, [value("EVEN", 6), value("ODD", 6)]);
     assert_eq!(facets.decades, [value("1990", 7), value("1980", 5)]);

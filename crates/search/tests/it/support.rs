@@ -1,6 +1,6 @@
 //! Small catalogues for tests.
 
-use marc::{Record, RecordBuilder};
+use marc::{CompactRecord, Format, Record, RecordBuilder};
 use search::{Answer, Change, Document, Index, Member, Search, plain};
 use tempfile::TempDir;
 
@@ -58,12 +58,12 @@ pub(crate) fn titled(title: &str) -> RecordBuilder {
 
 /// A document of one record.
 pub(crate) fn document(id: &str, record: RecordBuilder) -> Document {
-    held(id, "book", "MAIN", record)
+    held(id, Format::Book, "MAIN", record)
 }
 
 /// A document of one record with format and agency.
-pub(crate) fn held(id: &str, format: &str, agency: &str, record: RecordBuilder) -> Document {
-    let record = record.build();
+pub(crate) fn held(id: &str, format: Format, agency: &str, record: RecordBuilder) -> Document {
+    let record = CompactRecord::from(&record.build());
     let agencies = [agency.to_owned()];
     Document::of_group(id, format, &[Member { record: &record, institution: "NORTH", agencies: &agencies }])
 }
