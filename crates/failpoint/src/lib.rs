@@ -3,7 +3,8 @@
 //! Without the feature `armed` a point does nothing. With it, `CONSORT_DIES_AT=before_commit:3` kills the process the
 //! third time it reaches that point.
 
-/// A moment around a call of a library's system, around a commit of the store, or in a replacement of the master key.
+/// A moment around a call of a library's system, around a commit of the store or the search index, or in a replacement of the
+/// master key.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Point {
     /// The call is recorded as an intent, and not sent yet.
@@ -28,11 +29,16 @@ pub enum Point {
     BeforeGroupsStored,
     /// The groups of some records are stored, and nobody has been notified.
     AfterGroupsStored,
+    /// Changes of the search index are written, and the position of the change feed is not committed yet.
+    InIndexCommit,
+    /// A rebuilt search index is complete, and not in use yet.
+    BeforeIndexSwap,
 }
 
 impl Point {
     /// Every point.
     pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 9] = [
         Self::BeforeSend,
         Self::AfterSend,
         Self::AfterAnswer,
@@ -44,6 +50,8 @@ impl Point {
         Self::AfterRecordsStored,
         Self::BeforeGroupsStored,
         Self::AfterGroupsStored,
+        Self::InIndexCommit,
+        Self::BeforeIndexSwap,
     ];
 
     /// Returns its name, such as `before_send`.
@@ -60,6 +68,8 @@ impl Point {
             Self::AfterRecordsStored => "after_records_stored",
             Self::BeforeGroupsStored => "before_groups_stored",
             Self::AfterGroupsStored => "after_groups_stored",
+            Self::InIndexCommit => "in_index_commit",
+            Self::BeforeIndexSwap => "before_index_swap",
         }
     }
 }
