@@ -5,4 +5,5 @@
 mod grouping;
 mod harness;
 mod harvesting;
+mod loading;
 mod source;
