@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use catalogue::{Running, Service};
 use clap::Args;
 use engine::{Clock as _, Engine, Ids, SystemClock};
 use rand::SeedableRng;
@@ -19,6 +20,7 @@ use tokio::net::TcpListener;
 use tracing::{info, warn};
 use web::{ApiKeys, WebState};
 
+use crate::commands::catalogue::INDEX;
 use crate::config::{Config, DEFAULTS};
 use crate::config_keys;
 use crate::failure::{Failure, Result};
@@ -100,6 +102,7 @@ impl Serve {
         let router =
             web::router(state.clone()).map_err(|error| Failure::new(format!("The hub can't start: {error}.")))?;
         let worker = tokio::spawn(Arc::clone(&engine).run(on(stopped.clone())));
+        let catalogue = start_catalogue(config, &store).await?;
         info!(address = %config.listen, tls = tls.is_some(), node = %config.engine.node, "the hub is ready");
         let mut server = serve_api(listener, tls, router, limits, stopped);
         let mut served = None;
@@ -111,6 +114,9 @@ impl Serve {
         let _ = stop.send(true);
         let deadline = tokio::time::Instant::now() + LONGEST_STOP;
         end_worker(worker, deadline).await;
+        if tokio::time::timeout_at(deadline, catalogue.stop()).await.is_err() {
+            warn!("the catalogue's work does not end in time; the next start resumes it");
+        }
         let served = match served {
             Some(ended) => Ok(ended),
             None => tokio::time::timeout_at(deadline, server).await,
@@ -128,6 +134,21 @@ impl Serve {
             _ => Ok(()),
         }
     }
+}
+
+/// Starts harvests, grouping and index, on threads of their own.
+async fn start_catalogue(config: &Config, store: &Store) -> Result<Running> {
+    let service = Service {
+        database: database(config),
+        hub: store.clone(),
+        index: config.data_dir.join(INDEX),
+        node: config.engine.node.clone(),
+        clock: Arc::new(SystemClock::default()),
+    };
+    service.start().await.map_err(|error| {
+        Failure::new(format!("The catalogue can't be opened: {error}."))
+            .advice("The hub needs the right to write in its data directory, and on PostgreSQL to create the schema `catalogue`.")
+    })
 }
 
 /// Creates the state of the API.
