@@ -244,6 +244,14 @@ impl Catalogue {
         Ok(())
     }
 
+    /// Returns who holds leases.
+    pub async fn lease_owners(&self) -> Result<Vec<String>, Error> {
+        let sql = "SELECT lease_owner AS owner FROM source WHERE lease_owner IS NOT NULL \
+                   UNION SELECT owner FROM lease WHERE owner IS NOT NULL";
+        let rows = self.store.lookup(sql, values![]).await?;
+        rows.iter().map(|row| Ok(row.text("owner")?)).collect()
+    }
+
     /// Begins a run, and notes it as the institution's unfinished one unless it reads a file.
     pub(crate) async fn begin_run(
         &self,

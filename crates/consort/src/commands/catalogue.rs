@@ -13,7 +13,7 @@ use serde_json::{Map, Value, json};
 use store::Store;
 
 use crate::commands::harvest;
-use crate::commands::serve::database;
+use crate::commands::serve::{database, load_keys};
 use crate::config::Config;
 use crate::failure::{Exit, Failure, Result};
 use crate::output::print_result;
@@ -99,12 +99,17 @@ impl Place {
     /// Opens the catalogue next to the hub's store, which must be there.
     pub(crate) async fn open(config: &Config) -> Result<Self> {
         let hub_database = database(config);
-        let hub = Store::open_to_read(&hub_database, StdRng::from_os_rng()).await;
+        // The settings of institutions lie next to their sealed credentials.
+        let hub = Store::open_shared(&hub_database, load_keys(config).await?, StdRng::from_os_rng()).await;
         let hub =
             hub.map_err(|error| config.about_store(Failure::new(format!("The store can't be opened: {error}."))))?;
         let catalogue = Opened::open(&Opened::database(&hub_database), None).await.map_err(|error| failed(&error))?;
-        let owner = format!("{} (command {})", config.engine.node, std::process::id());
-        Ok(Self { catalogue, hub, owner })
+        let command = format!("{} (command ", config.engine.node);
+        let owners = catalogue.lease_owners().await.map_err(|error| failed(&error))?;
+        for owner in owners.iter().filter(|owner| is_gone(owner, &command)) {
+            catalogue.release_all_of(owner).await.map_err(|error| failed(&error))?;
+        }
+        Ok(Self { catalogue, hub, owner: format!("{command}{})", std::process::id()) })
     }
 
     /// Returns the harvest settings of an institution; none if it has none.
@@ -146,6 +151,19 @@ impl Place {
         self.catalogue.close().await;
         self.hub.close().await;
     }
+}
+
+/// Returns whether a lease is that of an earlier command of this node whose process was killed.
+#[cfg(unix)]
+fn is_gone(owner: &str, command: &str) -> bool {
+    let id = owner.strip_prefix(command).and_then(|rest| rest.strip_suffix(')')).and_then(|id| id.parse().ok());
+    let process = id.and_then(rustix::process::Pid::from_raw);
+    process.is_some_and(|process| matches!(rustix::process::test_kill_process(process), Err(rustix::io::Errno::SRCH)))
+}
+
+#[cfg(not(unix))]
+fn is_gone(_owner: &str, _command: &str) -> bool {
+    false
 }
 
 /// Opens this node's index.
