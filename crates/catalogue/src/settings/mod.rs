@@ -166,7 +166,7 @@ fn items(from: &mut Reader<'_>) -> Option<ItemField> {
     Some(field)
 }
 
-/// Reads how an enriched field is told from the record's own fields of the same tag. By default it is by the subfield
+/// Reads how an enriched field is distinguished from the record's own fields of the same tag: by default by the subfield
 /// with the id, which only enriched fields have.
 fn copy_field(table: &mut Reader<'_>, id: &'static str) -> CopyField {
     let tag = table.text("tag").unwrap_or_default();

@@ -89,8 +89,8 @@ both! {
             let (state, reason) = fixture.state(id).await.unwrap();
             assert!(state == "failed" && reason.is_some(), "{id}: {reason:?}");
         }
-        let again = fixture.harvest(Kind::Full).await;
-        assert_eq!((again.report.changed, again.report.removed), (0, 0));
+        let repeated = fixture.harvest(Kind::Full).await;
+        assert_eq!((repeated.report.changed, repeated.report.removed), (0, 0));
     }
 
     async fn rules_suppress_records_and_their_change_causes_a_full_harvest(fixture) {

@@ -65,6 +65,23 @@ async fn hub_harvests_by_its_schedule_and_the_titles_are_found_and_explained() {
 }
 
 #[tokio::test]
+async fn backup_and_restore_include_the_catalogue() {
+    let mut processes = Processes::start().await;
+    set_harvest(&processes, LENDER, &json!({})).await;
+    run(&processes, &["harvest", LENDER]);
+    let before = run(&processes, &["catalogue", "status"])["institutions"].clone();
+    let config = processes.config.to_str().unwrap().to_owned();
+    let saved = processes.dir.path().join("saved.db");
+    let saved = saved.to_str().unwrap();
+    processes.output(&["backup", "--config", &config, "--to", saved]);
+    processes.stop_hub().await;
+    std::fs::remove_file(processes.dir.path().join("data/catalogue.db")).unwrap();
+    processes.output(&["restore", "--config", &config, "--from", saved, "--replace"]);
+    let after = run(&processes, &["catalogue", "status"])["institutions"].clone();
+    assert!(before[0]["records"]["shown"].as_u64() > Some(0) && after == before, "{before} {after}");
+}
+
+#[tokio::test]
 async fn harvest_of_an_institution_without_settings_says_what_to_do() {
     let processes = Processes::start().await;
     let config = processes.config.to_str().unwrap();
