@@ -12,7 +12,7 @@ use lending::{
 };
 use lms::{HostLms, WebhookMessage, WebhookRejection};
 use secrecy::SecretString;
-use store::{NodeEvent, Stored, Unit};
+use store::{Expected, NodeEvent, Stored, Unit};
 use tracing::{debug, info, warn};
 
 use crate::companions::{Added, WaitingMessage};
@@ -433,18 +433,23 @@ impl Polling {
         &self,
         institution: &InstitutionCode,
         secret: &SecretString,
+        expected: Expected,
     ) -> Result<(), store::Error> {
         let (store, node) = (self.runtime.store(), self.runtime.node());
-        self.runtime
-            .retry_transaction(async || store.put_webhook_secret(institution, secret, node, self.runtime.now()).await)
-            .await?;
+        let put = async || store.put_webhook_secret(institution, secret, expected, node, self.runtime.now()).await;
+        match expected {
+            Expected::Anything => self.runtime.retry_transaction(put).await?,
+            // What is different now stays different.
+            Expected::Nothing | Expected::Version(_) => put().await?,
+        }
         self.webhook_health.invalidate();
         Ok(())
     }
 
     /// Ends the rotation: from now on only the newest secret is valid.
-    pub async fn end_rotation(&self, institution: &InstitutionCode) -> Result<(), store::Error> {
+    pub async fn end_rotation(&self, institution: &InstitutionCode, expected: Expected) -> Result<(), store::Error> {
         let mut unit = self.runtime.store().unit();
+        expect_webhook(&mut unit, institution, expected);
         unit.forget_previous_webhook_secret(institution);
         unit.notify(self.runtime.node(), &NodeEvent::SettingsChanged);
         self.runtime.store().commit(unit).await?;
@@ -453,8 +458,13 @@ impl Polling {
     }
 
     /// Removes an institution's webhook. Returns whether it had one.
-    pub async fn remove_webhook(&self, institution: &InstitutionCode) -> Result<bool, store::Error> {
+    pub async fn remove_webhook(
+        &self,
+        institution: &InstitutionCode,
+        expected: Expected,
+    ) -> Result<bool, store::Error> {
         let mut unit = self.runtime.store().unit();
+        expect_webhook(&mut unit, institution, expected);
         let removal = unit.remove_webhook(institution);
         unit.notify(self.runtime.node(), &NodeEvent::SettingsChanged);
         let had = self.runtime.store().commit(unit).await?.touched(removal) > 0;
@@ -464,6 +474,12 @@ impl Polling {
             self.poll_as_without_webhook(institution).await?;
         }
         Ok(had)
+    }
+}
+
+fn expect_webhook(unit: &mut Unit, institution: &InstitutionCode, expected: Expected) {
+    if let Expected::Version(version) = expected {
+        unit.expect_webhook(institution, version);
     }
 }
 

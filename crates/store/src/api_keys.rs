@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use crate::database::Store;
 use crate::error::Error;
-use crate::sql::{Row, values};
+use crate::sql::{Row, values, word_set};
 use crate::unit::{StepId, Unit};
 
 /// A key of the API, as stored.
@@ -114,8 +114,19 @@ impl Unit {
                 lines(&key.agencies),
                 key.created_at,
                 &key.created_by,
-                key.expires_at.map_or(0, crate::time::micros)
+                end(key)
             ],
+        );
+    }
+
+    /// Lets the unit fail with [`Error::Conflict`] unless these are the keys of a name, each with its end.
+    pub fn expect_api_keys(&mut self, name: &str, keys: &[ApiKey]) {
+        self.lock(&format!("api key {name}"));
+        let known: Vec<String> = keys.iter().map(|key| format!("{}@{}", key.id, end(key))).collect();
+        self.refuse_any(
+            "SELECT id FROM api_key WHERE name = $1 AND $2 NOT LIKE '%,' || id || '@' || expires_at || ',%' LIMIT 1",
+            values![name, word_set(known.iter().map(String::as_str))],
+            Error::Conflict,
         );
     }
 
@@ -131,6 +142,11 @@ impl Unit {
     pub fn note_api_key_use(&mut self, id: Uuid, now: Timestamp) {
         self.run("UPDATE api_key SET last_used_at = $1 WHERE id = $2 AND last_used_at < $1", values![now, id]);
     }
+}
+
+/// Returns the end of a key as a column holds it.
+fn end(key: &ApiKey) -> i64 {
+    key.expires_at.map_or(0, crate::time::micros)
 }
 
 const VALID: &str = "SELECT id FROM api_key WHERE name = $1 AND (expires_at = 0 OR expires_at > $2)";

@@ -6,12 +6,12 @@ use std::str::FromStr;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use jiff::Timestamp;
-use lending::{AgencyCode, Barcode, InstitutionCode, LibraryCode, PatronId, PickupLocationCode, RequestId, Status};
+use lending::{AgencyCode, Barcode, InstitutionCode, LibraryCode, PatronId, PickupLocationCode, Request, RequestId, Status};
 
 use crate::database::Store;
 use crate::error::Error;
-use crate::requests::{Stored, digest, in_lower_case, place, searchable, select};
-use crate::sql::{Value, values, word_set};
+use crate::requests::{Listed, Stored, digest, in_lower_case, listed, place, searchable, select};
+use crate::sql::{Row, Value, values, word_set};
 use crate::time::micros;
 
 /// How many characters of a title count for the order of a list.
@@ -112,12 +112,12 @@ impl Sort {
         }
     }
 
-    fn place_of(self, stored: &Stored) -> Place {
+    fn place_of(self, request: &Request, updated_at: Timestamp) -> Place {
         match self {
-            Self::NewestFirst | Self::OldestFirst => Place::Time(micros(stored.request.placed_at)),
-            Self::ChangedLast | Self::ChangedFirst => Place::Time(micros(stored.updated_at)),
+            Self::NewestFirst | Self::OldestFirst => Place::Time(micros(request.placed_at)),
+            Self::ChangedLast | Self::ChangedFirst => Place::Time(micros(updated_at)),
             Self::Title => {
-                let title = stored.request.title.as_ref().map(|title| searchable(&title.title)).unwrap_or_default();
+                let title = request.title.as_ref().map(|title| searchable(&title.title)).unwrap_or_default();
                 Place::Title(title.chars().take(SORTED_CHARACTERS).collect())
             }
         }
@@ -194,6 +194,11 @@ pub struct Cursor {
 }
 
 impl Cursor {
+    /// Returns the place after a request.
+    fn at(sort: Sort, request: &Request, updated_at: Timestamp) -> Self {
+        Self { sort, place: sort.place_of(request, updated_at), id: request.id }
+    }
+
     /// Returns the order of the list that gave it.
     pub const fn sort(&self) -> Sort {
         self.sort
@@ -241,9 +246,9 @@ pub struct BadCursor;
 
 /// Some requests, in the order of the list, and where the next ones begin.
 #[derive(Clone, Debug)]
-pub struct Page {
+pub struct Page<R> {
     /// The requests.
-    pub requests: Vec<Stored>,
+    pub requests: Vec<R>,
     /// Where to go on; none at the end.
     pub next: Option<Cursor>,
 }
@@ -389,19 +394,43 @@ impl Store {
     /// # Errors
     ///
     /// As [`Store::request`].
-    pub async fn requests(&self, filter: &RequestFilter) -> Result<Page, Error> {
+    pub async fn requests(&self, filter: &RequestFilter) -> Result<Page<Stored>, Error> {
+        let (rows, is_last) = self.page(filter).await?;
+        let requests = self.stored(&rows)?;
+        let last = requests.last().filter(|_| !is_last).map(|last| (&last.request, last.updated_at));
+        let next = last.map(|(request, updated_at)| Cursor::at(filter.sort, request, updated_at));
+        Ok(Page { requests, next })
+    }
+
+    /// Requests by what `filter` says, in its order, without what names their patrons.
+    ///
+    /// # Errors
+    ///
+    /// As [`Store::request`].
+    pub async fn list(&self, filter: &RequestFilter) -> Result<Page<Listed>, Error> {
+        let (rows, is_last) = self.page(filter).await?;
+        let requests: Vec<Listed> = rows.iter().map(|row| listed(&self.sealer, row)).collect::<Result<_, _>>()?;
+        let last = requests.last().filter(|_| !is_last).map(|last| (&last.request, last.updated_at));
+        let next = last.map(|(request, updated_at)| Cursor::at(filter.sort, request, updated_at));
+        Ok(Page { requests, next })
+    }
+
+    /// The rows of a page, and whether it is the last one.
+    async fn page(&self, filter: &RequestFilter) -> Result<(Vec<Row>, bool), Error> {
         let after = filter.after.as_ref().filter(|after| after.sort == filter.sort);
         let (place, id) =
             after.map_or_else(|| (filter.sort.start(), String::new()), |at| (at.place.clone(), at.id.to_string()));
         let limit = usize::try_from(filter.limit).unwrap_or(usize::MAX);
         let parameters = filter.parameters(self, &place, id, i64::from(filter.limit) + 1)?;
-        let rows = self.read(by_index!(filter, select_page, filter.sort), parameters).await?;
-        let requests: Vec<Stored> = self.stored(&rows[..rows.len().min(limit)])?;
-        let next = requests.last().filter(|_| rows.len() > limit).map(|last| {
-            let sort = filter.sort;
-            Cursor { sort, place: sort.place_of(last), id: last.request.id }
-        });
-        Ok(Page { requests, next })
+        let query = (by_index!(filter, select_page, filter.sort), parameters);
+        let found = match filter.index() {
+            Index::Patron | Index::Barcode => self.read_short(vec![query]).await?,
+            _ => self.read_all(vec![query]).await?,
+        };
+        let mut rows = found.into_iter().next().unwrap_or_default();
+        let is_last = rows.len() <= limit;
+        rows.truncate(limit);
+        Ok((rows, is_last))
     }
 
     /// The number of requests by what `filter` says, on all pages.

@@ -32,6 +32,24 @@ pub struct Stored {
     pub(crate) text_key: Option<TextKey>,
 }
 
+/// A request as lists show it: without what names its patron, which stays sealed. It can't be saved.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Listed {
+    /// The request. The patron's identifiers are blank, and so are names and cards.
+    pub request: Request,
+    /// How often it was saved.
+    pub version: i64,
+    /// When it was saved last.
+    pub updated_at: Timestamp,
+}
+
+impl From<Stored> for Listed {
+    fn from(stored: Stored) -> Self {
+        let Stored { request, version, updated_at, .. } = stored;
+        Self { request, version, updated_at }
+    }
+}
+
 /// The end of a request's audit, which the next entry follows.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub(crate) struct AuditEnd {
@@ -70,13 +88,24 @@ impl Store {
         rows.first().map(|row| stored(&self.sealer, row)).transpose()
     }
 
+    /// One request, for a person or program that looks at it. The engine, which works with what it has just saved, uses
+    /// [`Store::request`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Store::request`].
+    pub async fn shown_request(&self, id: RequestId) -> Result<Option<Stored>, Error> {
+        let found = self.read_short(vec![(ONE_REQUEST, values![id])]).await?;
+        found.first().and_then(|rows| rows.first()).map(|row| stored(&self.sealer, row)).transpose()
+    }
+
     /// A request with everything that happened to it, oldest first.
     ///
     /// # Errors
     ///
     /// As [`Store::request`].
     pub async fn request_with_timeline(&self, id: RequestId) -> Result<Option<(Stored, Vec<AuditRow>)>, Error> {
-        let found = self.read_all(vec![(ONE_REQUEST, values![id]), (ENTRIES, values![id])]).await?;
+        let found = self.read_short(vec![(ONE_REQUEST, values![id]), (ENTRIES, values![id])]).await?;
         let [request, entries] = &found[..] else { return Ok(None) };
         let Some(row) = request.first() else { return Ok(None) };
         let stored = stored(&self.sealer, row)?;
@@ -495,13 +524,27 @@ fn has_text(entries: &[AuditEntry]) -> bool {
 }
 
 pub(crate) fn stored(sealer: &Sealer, row: &Row) -> Result<Stored, Error> {
-    let id = row.text("id")?;
-    let mut request: Request =
-        serde_json::from_str(&row.text("document")?).map_err(|error| corrupt(&error.to_string()))?;
-    change_personal(&mut request, |place, sealed| open(sealer, &id, place, sealed))?;
+    let id = row.str("id")?;
+    let mut request = read_document(row)?;
+    change_personal(&mut request, |place, sealed| open(sealer, id, place, sealed))?;
     let audit = AuditEnd { hash: row.text("audit_head")?, count: row.int("audit_count")? };
-    let text_key = row.optional_text("audit_key")?.map(|sealed| TextKey::open(sealer, &id, &sealed)).transpose()?;
+    let text_key = row.optional_str("audit_key")?.map(|sealed| TextKey::open(sealer, id, sealed)).transpose()?;
     Ok(Stored { request, version: row.int("version")?, updated_at: row.time("updated_at")?, audit, text_key })
+}
+
+/// Returns the request in a row, of which only the pickup code and what people wrote are opened.
+pub(crate) fn listed(sealer: &Sealer, row: &Row) -> Result<Listed, Error> {
+    let id = row.str("id")?;
+    let mut request = read_document(row)?;
+    change_personal(&mut request, |place, sealed| {
+        let names_patron = place.contains("/patron/") && !place.ends_with("/pickup_code");
+        if names_patron { Ok(String::new()) } else { open(sealer, id, place, sealed) }
+    })?;
+    Ok(Listed { request, version: row.int("version")?, updated_at: row.time("updated_at")? })
+}
+
+fn read_document(row: &Row) -> Result<Request, Error> {
+    serde_json::from_str(row.str("document")?).map_err(|error| corrupt(&error.to_string()))
 }
 
 fn corrupt(what: &str) -> Error {

@@ -226,12 +226,16 @@ impl Sealer {
 
     pub(crate) fn open(&self, place: &str, sealed: &str) -> Result<String, Error> {
         let (key_id, text) = parts(sealed)?;
-        let find = || self.ring.read().all.iter().find(|cipher| cipher.id == key_id).map(|known| known.cipher.clone());
-        let cipher = find().or_else(|| {
+        let opened = || {
+            let ring = self.ring.read();
+            let known = ring.all.iter().find(|cipher| cipher.id == key_id);
+            known.map(|known| decrypt(&known.cipher, place, text))
+        };
+        let opened = opened().or_else(|| {
             self.reload();
-            find()
+            opened()
         });
-        decrypt(&cipher.ok_or(Error::WrongKey)?, place, text)
+        opened.unwrap_or(Err(Error::WrongKey))
     }
 
     /// Returns whether text looks sealed: the version, the id of a key, and no blank.
@@ -286,8 +290,10 @@ pub(crate) fn unhex(text: &str) -> Result<Vec<u8>, Error> {
 
 /// The id of the key and the rest of sealed text.
 fn parts(sealed: &str) -> Result<(&str, &str), Error> {
-    let parts: Vec<&str> = sealed.splitn(3, ':').collect();
-    let [version, key_id, text] = parts[..] else { return Err(corrupt("it isn't sealed text")) };
+    let mut parts = sealed.splitn(3, ':');
+    let (Some(version), Some(key_id), Some(text)) = (parts.next(), parts.next(), parts.next()) else {
+        return Err(corrupt("it isn't sealed text"));
+    };
     if version == "v1" { Ok((key_id, text)) } else { Err(corrupt("an unknown way of sealing")) }
 }
 

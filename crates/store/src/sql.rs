@@ -121,13 +121,21 @@ impl Row {
     }
 
     pub(crate) fn text(&self, column: &'static str) -> Result<String, Error> {
-        self.optional_text(column)?.ok_or_else(|| corrupt(column, "it is empty"))
+        self.str(column).map(str::to_owned)
     }
 
     pub(crate) fn optional_text(&self, column: &'static str) -> Result<Option<String>, Error> {
+        Ok(self.optional_str(column)?.map(str::to_owned))
+    }
+
+    pub(crate) fn str(&self, column: &'static str) -> Result<&str, Error> {
+        self.optional_str(column)?.ok_or_else(|| corrupt(column, "it is empty"))
+    }
+
+    pub(crate) fn optional_str(&self, column: &'static str) -> Result<Option<&str>, Error> {
         match self.cell(column)? {
             Value::Null => Ok(None),
-            Value::Text(text) => Ok(Some(text.clone())),
+            Value::Text(text) => Ok(Some(text)),
             Value::Int(_) => Err(corrupt(column, "a number, and should be text")),
         }
     }
@@ -167,7 +175,7 @@ impl Row {
 
     /// Text that stands for something else, such as an id or a status.
     pub(crate) fn parse<T: FromStr>(&self, column: &'static str) -> Result<T, Error> {
-        self.text(column)?.parse().map_err(|_| corrupt(column, "an unknown value"))
+        self.str(column)?.parse().map_err(|_| corrupt(column, "an unknown value"))
     }
 
     pub(crate) fn side(&self, column: &'static str) -> Result<Side, Error> {
@@ -176,7 +184,7 @@ impl Row {
     }
 
     pub(crate) fn json(&self, column: &'static str) -> Result<serde_json::Value, Error> {
-        serde_json::from_str(&self.text(column)?).map_err(|error| corrupt(column, &error.to_string()))
+        serde_json::from_str(self.str(column)?).map_err(|error| corrupt(column, &error.to_string()))
     }
 }
 

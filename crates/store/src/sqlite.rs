@@ -10,7 +10,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
 use failpoint::Point;
-use parking_lot::Mutex;
+use parking_lot::{Mutex, RwLock};
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, OpenFlags, ToSql};
 use tokio::sync::oneshot;
@@ -54,6 +54,8 @@ pub(crate) enum Durability {
 pub(crate) struct Sqlite {
     writer: Arc<Mutex<Option<Sender<Writing>>>>,
     readers: Arc<Mutex<Option<Sender<Reading>>>>,
+    /// The connections of the threads that read, which any thread may use for a short statement while they are free.
+    reading: Arc<RwLock<Vec<Arc<Mutex<Connection>>>>>,
     /// The threads that read, then the one that writes.
     threads: Arc<Mutex<Vec<std::thread::JoinHandle<()>>>>,
     /// Held as long as anybody has the store.
@@ -95,13 +97,14 @@ impl Sqlite {
     fn to_read(path: &Path, flags: OpenFlags, readers: usize) -> Result<Self, Error> {
         let (sender, queries) = channel();
         let queries = Arc::new(Mutex::new(queries));
-        let mut threads = Vec::new();
+        let (mut threads, mut reading) = (Vec::new(), Vec::new());
         for _ in 0..readers.max(1) {
-            let (connection, queries) = (connect(path, flags)?, Arc::clone(&queries));
+            let (connection, queries) = (Arc::new(Mutex::new(connect(path, flags)?)), Arc::clone(&queries));
+            reading.push(Arc::clone(&connection));
             threads.push(thread("store-reader", move || read(&connection, &queries))?);
         }
         let (readers, threads) = (Arc::new(Mutex::new(Some(sender))), Arc::new(Mutex::new(threads)));
-        Ok(Self { writer: Arc::default(), readers, threads, _lock: None })
+        Ok(Self { writer: Arc::default(), readers, reading: Arc::new(RwLock::new(reading)), threads, _lock: None })
     }
 
     /// Does a unit, with those that wait at the same time.
@@ -136,12 +139,27 @@ impl Sqlite {
         if sent { answered.await.map_err(|_| closed())? } else { Err(closed()) }
     }
 
+    /// Runs statements that read a few rows by an index, on the calling thread if a connection is free. They take some
+    /// microseconds, and handing them to another thread takes longer than that.
+    pub(crate) async fn read_short(&self, queries: Vec<Query>) -> Result<Vec<Vec<Row>>, Error> {
+        let at_once = {
+            let reading = self.reading.read();
+            let free = reading.iter().find_map(|connection| connection.try_lock());
+            free.map(|connection| run_all(&connection, &queries))
+        };
+        match at_once {
+            Some(rows) => rows,
+            None => self.read(queries).await,
+        }
+    }
+
     /// Waits until what was handed over is done, and closes the connections.
     ///
     /// The writer's is the last. Only the last connection moves the write-ahead log into the file, and each of two that
     /// close at the same moment takes the other for still open.
     pub(crate) async fn close(&self) {
         drop(self.readers.lock().take());
+        self.reading.write().clear();
         let mut readers = std::mem::take(&mut *self.threads.lock());
         let writer = self.writer.lock().take();
         let last = if writer.is_some() { readers.pop() } else { None };
@@ -174,17 +192,20 @@ fn thread(name: &str, work: impl FnOnce() + Send + 'static) -> Result<std::threa
 }
 
 /// The reader's loop. Whoever asked may be gone by the time of the answer.
-fn read(connection: &Connection, jobs: &Mutex<Receiver<Reading>>) {
+fn read(connection: &Mutex<Connection>, jobs: &Mutex<Receiver<Reading>>) {
     loop {
         let job = jobs.lock().recv();
         let Ok(reading) = job else { return };
-        answer(connection, reading);
+        answer(&connection.lock(), reading);
     }
 }
 
 fn answer(connection: &Connection, (queries, answer): Reading) {
-    let rows = queries.into_iter().map(|(sql, values)| rows(connection, sql, &values)).collect();
-    let _ = answer.send(rows);
+    let _ = answer.send(run_all(connection, &queries));
+}
+
+fn run_all(connection: &Connection, queries: &[Query]) -> Result<Vec<Vec<Row>>, Error> {
+    queries.iter().map(|(sql, values)| rows(connection, sql, values)).collect()
 }
 
 /// The writer's loop: units that wait are done together, and lookups before them.

@@ -6,6 +6,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use crate::database::Store;
 use crate::error::Error;
+use crate::institutions::Expected;
 use crate::nodes::NodeEvent;
 use crate::sql::values;
 use crate::unit::{StepId, Unit};
@@ -17,6 +18,8 @@ pub struct WebhookSecrets {
     pub current: SecretString,
     /// Those before, the newest first, which count until the change is over.
     pub previous: Vec<SecretString>,
+    /// A number that changes with each change of the secrets.
+    pub version: i64,
 }
 
 impl WebhookSecrets {
@@ -55,6 +58,8 @@ pub enum WebhookUpdate {
 /// Changes while the one before still counts: so many secrets are remembered.
 const SECRETS: usize = 5;
 
+const SECRETS_OF: &str = "SELECT secret, previous, changed_at FROM webhook WHERE institution = $1";
+
 impl Store {
     /// The secrets of an institution's webhook; `None` where it has none.
     ///
@@ -63,12 +68,12 @@ impl Store {
     /// [`Error::WrongKey`] where the secrets were sealed with another master key.
     pub async fn webhook_secrets(&self, institution: &InstitutionCode) -> Result<Option<WebhookSecrets>, Error> {
         let code = institution.as_str();
-        let rows = self.read("SELECT secret, previous FROM webhook WHERE institution = $1", values![code]).await?;
+        let rows = self.read(SECRETS_OF, values![code]).await?;
         let Some(row) = rows.first() else { return Ok(None) };
         let open = |sealed: &str| self.sealer.open(&place(code), sealed).map(SecretString::from);
         let previous = row.optional_text("previous")?;
         let previous = previous.iter().flat_map(|all| all.lines()).map(open).collect::<Result<_, _>>()?;
-        Ok(Some(WebhookSecrets { current: open(&row.text("secret")?)?, previous }))
+        Ok(Some(WebhookSecrets { current: open(&row.text("secret")?)?, previous, version: row.int("changed_at")? }))
     }
 
     /// The institutions that have a webhook, and what is known of it.
@@ -127,17 +132,27 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// [`Error::WrongKey`] where the secrets were sealed with another master key; [`Error::Conflict`] where somebody else
-    /// has set one at the same moment.
+    /// [`Error::WrongKey`] where the secrets were sealed with another master key; [`Error::Conflict`] where the webhook isn't as
+    /// `expected`, or somebody else has set a secret at the same moment.
     pub async fn put_webhook_secret(
         &self,
         institution: &InstitutionCode,
         secret: &SecretString,
+        expected: Expected,
         node: &str,
         now: Timestamp,
     ) -> Result<(), Error> {
         let code = institution.as_str();
-        let rows = self.read("SELECT secret, previous FROM webhook WHERE institution = $1", values![code]).await?;
+        let rows = self.read(SECRETS_OF, values![code]).await?;
+        let version = rows.first().map(|row| row.int("changed_at")).transpose()?;
+        let as_expected = match expected {
+            Expected::Anything => true,
+            Expected::Nothing => version.is_none(),
+            Expected::Version(wanted) => version == Some(wanted),
+        };
+        if !as_expected {
+            return Err(Error::Conflict);
+        }
         let mut unit = self.unit();
         let sealed = unit.seal(&place(code), secret.expose_secret())?;
         match rows.first() {
@@ -154,8 +169,10 @@ impl Store {
                 let earlier = row.optional_text("previous")?.unwrap_or_default();
                 let before: Vec<&str> = std::iter::once(current.as_str()).chain(earlier.lines()).take(SECRETS - 1).collect();
                 unit.run_on_one(
-                    "UPDATE webhook SET secret = $1, previous = $2, changed_at = $3 WHERE institution = $4 AND secret = $5",
-                    values![sealed, before.join("\n"), now, code, &current],
+                    "UPDATE webhook SET secret = $1, previous = $2, \
+                         changed_at = CASE WHEN changed_at < $3 THEN $3 ELSE changed_at + 1 END \
+                     WHERE institution = $4 AND secret = $5 AND changed_at = $6",
+                    values![sealed, before.join("\n"), now, code, &current, row.int("changed_at")?],
                     Error::Conflict,
                 )
             }
@@ -168,7 +185,14 @@ impl Store {
 impl Unit {
     /// Finish the rotation: only the newest secret counts from now on.
     pub fn forget_previous_webhook_secret(&mut self, institution: &InstitutionCode) {
-        self.run("UPDATE webhook SET previous = NULL WHERE institution = $1", values![institution]);
+        let sql = "UPDATE webhook SET previous = NULL, changed_at = changed_at + 1 WHERE institution = $1";
+        self.run(sql, values![institution]);
+    }
+
+    /// Lets the unit fail with [`Error::Conflict`] unless the institution's webhook has this version.
+    pub fn expect_webhook(&mut self, institution: &InstitutionCode, version: i64) {
+        let sql = "UPDATE webhook SET changed_at = changed_at WHERE institution = $1 AND changed_at = $2";
+        self.run_on_one(sql, values![institution, version], Error::Conflict);
     }
 
     /// Takes an institution's webhook away. It touches one row where there was one.

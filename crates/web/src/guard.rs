@@ -138,7 +138,7 @@ impl Access {
     /// operation.
     pub(crate) async fn request(&self, state: &WebState, id: RequestId) -> Result<Seen, Problem> {
         let missing = || Problem::not_found("request", &id.to_string());
-        let stored = state.engine.store().request(id).await?.ok_or_else(missing)?;
+        let stored = state.engine.store().shown_request(id).await?.ok_or_else(missing)?;
         self.seen(state, stored).await
     }
 
@@ -149,24 +149,23 @@ impl Access {
     /// As [`Access::request`].
     pub(crate) async fn seen(&self, state: &WebState, stored: Stored) -> Result<Seen, Problem> {
         let missing = || Problem::not_found("request", &stored.request.id.to_string());
-        let sides = self.sides(state, &stored).await?;
+        let sides = self.sides(state, &stored.request).await?;
         permitted(self.caller.at_request(self.operation.permission, sides), missing)?;
         Ok(Seen { stored, sides })
     }
 
     /// Returns whether the caller may read the request with this id.
     pub(crate) async fn sees(&self, state: &WebState, id: RequestId) -> Result<bool, Problem> {
-        let Some(stored) = state.engine.store().request(id).await? else { return Ok(false) };
-        let sides = self.sides(state, &stored).await?;
+        let Some(stored) = state.engine.store().shown_request(id).await? else { return Ok(false) };
+        let sides = self.sides(state, &stored.request).await?;
         Ok(matches!(self.caller.at_request(Permission::ReadRequests, sides), Verdict::Allowed))
     }
 
     /// Returns the sides of a request at which the caller stands.
-    pub(crate) async fn sides(&self, state: &WebState, stored: &Stored) -> Result<Sides, Problem> {
+    pub(crate) async fn sides(&self, state: &WebState, request: &lending::Request) -> Result<Sides, Problem> {
         if self.caller.is_consortium_admin() {
             return Ok(Sides::default());
         }
-        let request = &stored.request;
         let agencies = state.engine.agencies().await?;
         let lenders = request.supply.as_ref().map_or_else(Vec::new, |supply| {
             agencies_of_library(&agencies, &supply.institution, Some(&supply.copy.library))

@@ -5,6 +5,8 @@ use std::collections::BTreeSet;
 use access::Role;
 use axum::extract::State;
 use axum::http::StatusCode;
+use axum::http::header::ETAG;
+use axum::response::{IntoResponse as _, Response};
 use axum::{Extension, Json};
 use jiff::{SignedDuration, Timestamp};
 use lending::AgencyCode;
@@ -25,6 +27,7 @@ use crate::field::{Field, List, Number, Reader};
 use crate::guard::Access;
 use crate::input::{Body, input};
 use crate::path::{CODE_PATTERN, LONGEST_CODE, NO_CODE, PathCode};
+use crate::precondition::{IfMatch, Tag, unmet};
 use crate::problem::{FieldError, Problem};
 use crate::state::WebState;
 
@@ -32,7 +35,7 @@ use crate::state::WebState;
 pub(crate) const MOST_AGENCIES: usize = 200;
 
 pub(crate) fn routes() -> OpenApiRouter<WebState> {
-    OpenApiRouter::new().routes(routes!(list_keys, create_key)).routes(routes!(revoke_key)).routes(routes!(rotate_key))
+    OpenApiRouter::new().routes(routes!(list_keys, create_key)).routes(routes!(get_key, revoke_key)).routes(routes!(rotate_key))
 }
 
 /// A key of the API, without the key itself.
@@ -177,6 +180,42 @@ async fn list_keys(State(state): State<WebState>, access: Access) -> Result<Json
     Ok(Json(KeyList { keys: keys.into_iter().map(|key| KeyView::new(key, now)).collect() }))
 }
 
+/// Returns a key of the store: the newest of its name. Its `ETag` is one of all keys of the name.
+#[utoipa::path(
+    get,
+    path = "/api/v1/keys/{code}",
+    operation_id = "get_key",
+    tag = "keys",
+    params(PathCode),
+    responses(
+        (status = 200, description = "The key.", body = KeyView),
+        (status = 404, description = "There is none."),
+    )
+)]
+async fn get_key(
+    State(state): State<WebState>,
+    access: Access,
+    PathCode(name): PathCode,
+) -> Result<Response, Problem> {
+    let keys = of_name(&state, &access, &name).await?;
+    let tag = [(ETAG, tag(&keys).into_header())];
+    let newest = keys.into_iter().next_back().ok_or_else(|| Problem::not_found("key", &name))?;
+    Ok((tag, Json(KeyView::new(newest, state.engine.clock().now()))).into_response())
+}
+
+/// Returns the keys of this name that the caller may manage, oldest first.
+async fn of_name(state: &WebState, access: &Access, name: &str) -> Result<Vec<ApiKey>, Problem> {
+    let mut keys = managed(state, access).await?;
+    keys.retain(|key| key.name == name);
+    Ok(keys)
+}
+
+/// Returns the tag of the keys of a name. Their use doesn't change it.
+fn tag(keys: &[ApiKey]) -> Tag {
+    let ends: Vec<_> = keys.iter().map(|key| (key.id, key.expires_at)).collect();
+    Tag::of_content(&ends)
+}
+
 /// Returns the keys that the caller may manage.
 async fn managed(state: &WebState, access: &Access) -> Result<Vec<ApiKey>, Problem> {
     let mut keys = state.engine.store().api_keys().await?;
@@ -305,12 +344,13 @@ fn taken(error: store::Error) -> Problem {
     path = "/api/v1/keys/{code}/rotate",
     operation_id = "rotate_key",
     tag = "keys",
-    params(PathCode),
+    params(PathCode, IfMatch),
     request_body(content = Option<RotateInput>),
     responses(
         (status = 201, description = "The new key.", body = NewKeyView),
         (status = 404, description = "There is none."),
         (status = 409, description = "A rotation is under way."),
+        (status = 412, description = "It isn't as `If-Match` demands."),
         (status = 422, description = "Faults of the input, all at once."),
     )
 )]
@@ -318,9 +358,12 @@ async fn rotate_key(
     State(state): State<WebState>,
     access: Access,
     PathCode(name): PathCode,
+    if_match: IfMatch,
     Body(input): Body<RotateInput>,
 ) -> Result<NewKeyAnswer, Problem> {
-    let old = valid(&state, &access, &name).await?;
+    let keys = of_name(&state, &access, &name).await?;
+    let old = valid(&keys, &name, state.engine.clock().now())?.clone();
+    let has_condition = if_match.is_met(&tag(&keys))?;
     let RotateInput { overlap_hours, expires_in_days } = input.checked()?;
     let agencies = old.agencies.iter().cloned().collect();
     let (key, secret) = new_key(&state, &access, name, old.role, agencies, expires_in_days.map(|days| days.0));
@@ -330,18 +373,22 @@ async fn rotate_key(
     let changed = Changed::new("key", &key.name, key.agencies.clone()).before(Some(&before));
     let changed = changed.after(&KeyView::new(key.clone(), key.created_at)).secret("key", true, true);
     let rotate = |unit: &mut Unit| {
+        if has_condition {
+            unit.expect_api_keys(&key.name, &keys);
+        }
         unit.rotate_api_key(&key, overlap_until);
         Ok(())
     };
-    access.commit(&state, changed, rotate).await.map_err(taken)?;
+    access.commit(&state, changed, rotate).await.map_err(|error| match error {
+        store::Error::Conflict => unmet(has_condition, error),
+        other => taken(other),
+    })?;
     Ok(made(&state, key, secret))
 }
 
-/// Returns a valid key of this name that the caller may manage.
-async fn valid(state: &WebState, access: &Access, name: &str) -> Result<ApiKey, Problem> {
-    let now = state.engine.clock().now();
-    let mut keys = managed(state, access).await?.into_iter();
-    keys.find(|key| key.name == name && key.is_valid(now)).ok_or_else(|| Problem::not_found("valid key", name))
+/// Returns the first valid one of the keys of a name.
+fn valid<'a>(keys: &'a [ApiKey], name: &str, now: Timestamp) -> Result<&'a ApiKey, Problem> {
+    keys.iter().find(|key| key.is_valid(now)).ok_or_else(|| Problem::not_found("valid key", name))
 }
 
 /// Revokes a key: all valid keys of its name end now. Other nodes of the hub refuse it within seconds.
@@ -350,19 +397,32 @@ async fn valid(state: &WebState, access: &Access, name: &str) -> Result<ApiKey, 
     path = "/api/v1/keys/{code}",
     operation_id = "revoke_key",
     tag = "keys",
-    params(PathCode),
-    responses((status = 204, description = "It has ended."), (status = 404, description = "There is none."))
+    params(PathCode, IfMatch),
+    responses(
+        (status = 204, description = "It has ended."),
+        (status = 404, description = "There is none."),
+        (status = 412, description = "It isn't as `If-Match` demands."),
+    )
 )]
 async fn revoke_key(
     State(state): State<WebState>,
     access: Access,
     PathCode(name): PathCode,
+    if_match: IfMatch,
 ) -> Result<StatusCode, Problem> {
-    let key = valid(&state, &access, &name).await?;
     let now = state.engine.clock().now();
+    let keys = of_name(&state, &access, &name).await?;
+    let key = valid(&keys, &name, now)?.clone();
+    let has_condition = if_match.is_met(&tag(&keys))?;
     let ended = KeyView::new(ApiKey { expires_at: Some(now), ..key.clone() }, now);
     let changed = Changed::new("key", &name, key.agencies.clone()).before(Some(&KeyView::new(key, now))).after(&ended);
-    access.commit(&state, changed, |unit| Ok(unit.end_api_keys(&name, now))).await?;
+    let end = |unit: &mut Unit| {
+        if has_condition {
+            unit.expect_api_keys(&name, &keys);
+        }
+        Ok(unit.end_api_keys(&name, now))
+    };
+    access.commit(&state, changed, end).await.map_err(|error| unmet(has_condition, error))?;
     state.keys.forget();
     info!(name, by = access.name(), "an API key was revoked");
     Ok(StatusCode::NO_CONTENT)

@@ -179,7 +179,7 @@ async fn export_patron(
     let home = home(&state, &agency).await?;
     let data = state.engine.patron_data(&home.institution, &agency, &patron).await?;
     for (stored, _) in &data.requests {
-        access.note_read(&state, stored, PatronData::Full, reason.clone());
+        access.note_read(&state, &stored.request, PatronData::Full, reason.clone());
     }
     let export = PatronExport {
         agency: agency.to_string(),

@@ -32,6 +32,12 @@ impl Tag {
         Self(format!("\"{version}-{digest}\""))
     }
 
+    /// Returns the tag of an object without a version: of everything about it that can be changed.
+    pub(crate) fn of_content(content: &impl Serialize) -> Self {
+        let Self(tag) = Self::of(0, content);
+        Self(tag.replacen("0-", "", 1))
+    }
+
     /// Returns the tag of a request. Its id is never used for another one, so the version suffices.
     pub(crate) fn of_request(version: i64) -> Self {
         Self(format!("\"{version}\""))
@@ -143,6 +149,19 @@ impl IfMatch {
         }
     }
 
+    /// Returns whether there is a condition on an object without a version, which then holds.
+    ///
+    /// # Errors
+    ///
+    /// The object isn't as the caller demands.
+    pub(crate) fn is_met(&self, tag: &Tag) -> Result<bool, Problem> {
+        match &self.0 {
+            None => Ok(false),
+            Some(tags) if tags.contain(tag) => Ok(true),
+            Some(_) => Err(Problem::precondition_failed()),
+        }
+    }
+
     /// Returns the version that a request must have, if only that one will do.
     ///
     /// # Errors
@@ -193,6 +212,12 @@ impl IntoParams for IfNoneMatch {
         let about = "`*` creates the object, and refuses to change one that exists (412, `PRECONDITION_FAILED`).";
         vec![header("If-None-Match", about, "*", r"^\*$")]
     }
+}
+
+/// Converts the failure of a unit with a condition on an object without a version.
+pub(crate) fn unmet(has_condition: bool, error: store::Error) -> Problem {
+    let expected = if has_condition { Expected::Version(0) } else { Expected::Anything };
+    failed(expected, error)
 }
 
 /// Describes a header of a call.

@@ -4,10 +4,10 @@ use access::PatronData;
 use axum::Json;
 use axum::extract::State;
 use jiff::Timestamp;
-use lending::RequestId;
+use lending::{Request, RequestId};
 use serde::Serialize;
 use serde_json::Value;
-use store::{PatronRead, Stored};
+use store::PatronRead;
 use utoipa::ToSchema;
 use utoipa::openapi::KnownFormat;
 use utoipa::openapi::RefOr;
@@ -28,7 +28,7 @@ pub(crate) fn routes() -> OpenApiRouter<WebState> {
 
 impl Access {
     /// Notes that the caller is shown the data of a request's patron. A call that shows none is not noted.
-    pub(crate) fn note_read(&self, state: &WebState, stored: &Stored, data: PatronData, reason: Option<String>) {
+    pub(crate) fn note_read(&self, state: &WebState, request: &Request, data: PatronData, reason: Option<String>) {
         let shown = match data {
             // The pickup code names nobody.
             PatronData::Hidden | PatronData::PickupCode => return,
@@ -42,8 +42,8 @@ impl Access {
             actor: self.name().to_owned(),
             origin: self.origin(),
             operation: self.operation().to_owned(),
-            request: stored.request.id,
-            agency: stored.request.patron.agency.clone(),
+            request: request.id,
+            agency: request.patron.agency.clone(),
             shown: shown.to_owned(),
             reason,
         };

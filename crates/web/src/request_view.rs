@@ -7,7 +7,7 @@ use lending::{
     ItemState, Loan, Patron, Refusal, RequestId, ShownPatron, Supply, Tracked, VirtualSide,
 };
 use serde::Serialize;
-use store::{AuditRow, Stored};
+use store::{AuditRow, Listed, Stored};
 use utoipa::ToSchema;
 
 use crate::words;
@@ -87,8 +87,9 @@ pub(crate) struct RequestView {
 pub(crate) struct RequestDetails {
     #[serde(flatten)]
     request: RequestView,
-    /// The history, oldest first.
-    timeline: Vec<TimelineRow>,
+    /// The history, oldest first; left out if the call doesn't want it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    timeline: Option<Vec<TimelineRow>>,
 }
 
 /// A page of requests.
@@ -364,8 +365,8 @@ struct TimelineRow {
 
 impl RequestView {
     /// Creates the view with the data of the patron that the caller sees.
-    pub(crate) fn new(stored: Stored, data: PatronData) -> Self {
-        let Stored { request, version, updated_at, .. } = stored;
+    pub(crate) fn new(listed: Listed, data: PatronData) -> Self {
+        let Listed { request, version, updated_at } = listed;
         let actions = request.actions().into_iter().map(lending::Action::name).collect();
         let item_place = request.item_place();
         let code = request.patron.verified.as_ref().and_then(|patron| patron.pickup_code.as_ref());
@@ -417,9 +418,10 @@ impl RequestView {
 }
 
 impl RequestDetails {
-    pub(crate) fn new(stored: Stored, timeline: Vec<AuditRow>, data: PatronData) -> Self {
-        let request = RequestView::new(stored, data);
-        Self { request, timeline: timeline.into_iter().map(timeline_row).collect() }
+    pub(crate) fn new(stored: Stored, timeline: Option<Vec<AuditRow>>, data: PatronData) -> Self {
+        let request = RequestView::new(stored.into(), data);
+        let timeline = timeline.map(|rows| rows.into_iter().map(timeline_row).collect());
+        Self { request, timeline }
     }
 }
 

@@ -161,7 +161,7 @@ async fn place_request(
         Some(stored) => stored?,
         None => find(&state, id).await?,
     };
-    let sides = access.sides(&state, &stored).await?;
+    let sides = access.sides(&state, &stored.request).await?;
     // The call itself named the patron.
     let patron_data = access.caller().patron_data(sides, false, true);
     let place = [(LOCATION, format!("/api/v1/requests/{id}")), (ETAG, Tag::of_request(stored.version).into_header())];
@@ -171,7 +171,7 @@ async fn place_request(
     if let Some(refusal) = refused_copies(&stored.request) {
         return Ok((place, Problem::refused("copies", &refusal).about(id)).into_response());
     }
-    Ok((StatusCode::CREATED, place, Json(RequestView::new(stored, patron_data).without_identifier())).into_response())
+    Ok((StatusCode::CREATED, place, Json(RequestView::new(stored.into(), patron_data).without_identifier())).into_response())
 }
 
 /// Returns the problem without the request that it names if the caller may not see that one: the patron may have placed
@@ -330,16 +330,16 @@ async fn list_requests(
     let query = query.checked()?;
     let (counted, reason) = (query.total, query.reason.clone());
     let filter = query.into_filter(institution, access.listed_requests(&state, names_patron).await?);
-    let page = state.engine.store().requests(&filter).await?;
+    let page = state.engine.store().list(&filter).await?;
     let total = if counted { Some(state.engine.store().count_requests(&filter).await?) } else { None };
     let mut requests = Vec::with_capacity(page.requests.len());
-    for stored in page.requests {
+    for listed in page.requests {
         if names_patron {
             // The caller has said who the patron is, and learns what the patron has requested.
-            access.note_read(&state, &stored, PatronData::Full, reason.clone());
+            access.note_read(&state, &listed.request, PatronData::Full, reason.clone());
         }
-        let data = access.caller().patron_data(access.sides(&state, &stored).await?, false, names_patron);
-        requests.push(RequestView::new(stored, data).without_identifier());
+        let data = access.caller().patron_data(access.sides(&state, &listed.request).await?, false, names_patron);
+        requests.push(RequestView::new(listed, data).without_identifier());
     }
     Ok(Json(RequestList { requests, total, next: page.next.map(|cursor| cursor.to_string()) }))
 }
@@ -358,8 +358,10 @@ input! {
         /// Why the consortium admin reads the patron's data, which the hub logs; also as the header `reason`. Without
         /// it, the answer has no patron data.
         reason: Option<String>,
+        /// Leave out the history, for a caller that needs the status alone.
+        without_timeline: bool,
     }
-    example: {"after_version": 7, "wait": 30}
+    example: {"after_version": 7, "wait": 30, "without_timeline": true}
 }
 
 /// The reason for which the consortium admin reads a patron's data, from the header `reason`.
@@ -395,7 +397,7 @@ async fn get_request(
     headers: HeaderMap,
     Query(query): Query<ReadQuery>,
 ) -> Result<Response, Problem> {
-    let ReadQuery { after_version, wait, patron, reason } = query.checked()?;
+    let ReadQuery { after_version, wait, patron, reason, without_timeline } = query.checked()?;
     access.caller().may_list(patron.is_some()).map_err(Problem::forbidden)?;
     if wait.0 > 0 {
         // This read distinguishes an unknown request from one that is lost during the wait.
@@ -403,7 +405,12 @@ async fn get_request(
         let changed = state.engine.wait_for_change(id, after_version.0.into(), Duration::from_secs(wait.0.into()));
         state.unless_stopped(changed).await.transpose()?;
     }
-    let found = state.engine.store().request_with_timeline(id).await?;
+    let store = state.engine.store();
+    let found = if without_timeline {
+        store.shown_request(id).await?.map(|stored| (stored, None))
+    } else {
+        store.request_with_timeline(id).await?.map(|(stored, timeline)| (stored, Some(timeline)))
+    };
     let missing = || Problem::not_found("request", &id.to_string());
     let (stored, timeline) = found.ok_or_else(missing)?;
     let Seen { stored, sides } = access.seen(&state, stored).await?;
@@ -414,7 +421,7 @@ async fn get_request(
     }
     let reason = reason.or_else(|| reason_in_header(&headers));
     let data = access.caller().patron_data(sides, reason.is_some(), names_patron);
-    access.note_read(&state, &stored, data, reason);
+    access.note_read(&state, &stored.request, data, reason);
     let tag = [(ETAG, Tag::of_request(stored.version).into_header())];
     Ok((tag, Json(RequestDetails::new(stored, timeline, data))).into_response())
 }

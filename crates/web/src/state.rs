@@ -1,6 +1,7 @@
 //! The state that all handlers share.
 
 use std::future::Future;
+use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,7 +17,11 @@ use crate::read_log::ReadLog;
 
 /// The engine behind the API, and the keys of its callers. Cheap to clone.
 #[derive(Clone, Debug)]
-pub struct WebState {
+pub struct WebState(Arc<Parts>);
+
+/// The parts of [`WebState`]. The layers around a handler copy the state several times in a call, so it is one pointer.
+#[derive(Clone, Debug)]
+pub struct Parts {
     pub(crate) engine: Arc<Engine>,
     pub(crate) keys: Arc<Keys>,
     pub(crate) exclusive: Exclusive,
@@ -28,13 +33,21 @@ pub struct WebState {
     stop: Option<watch::Receiver<bool>>,
 }
 
+impl Deref for WebState {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
+}
+
 /// How long a body may take to arrive by default.
 pub(crate) const USUAL_BODY_TIME: Duration = Duration::from_secs(10);
 
 impl WebState {
     /// Creates the state of an API to `engine` for the holders of `keys`, and of the keys in the store.
     pub fn new(engine: Arc<Engine>, keys: ApiKeys) -> Self {
-        Self {
+        Self(Arc::new(Parts {
             engine,
             keys: Arc::new(Keys::new(keys)),
             exclusive: Exclusive::default(),
@@ -44,13 +57,18 @@ impl WebState {
             limiters: Arc::default(),
             reads: ReadLog::default(),
             stop: None,
-        }
+        }))
+    }
+
+    /// Returns the parts, to change them while the state is built.
+    fn parts(&mut self) -> &mut Parts {
+        Arc::make_mut(&mut self.0)
     }
 
     /// Sets how long the body of a call may take to arrive. Default 10 seconds.
     #[must_use]
     pub fn with_body_time(mut self, body_time: Duration) -> Self {
-        self.body_time = body_time;
+        self.parts().body_time = body_time;
         self
     }
 
@@ -58,28 +76,28 @@ impl WebState {
     /// none.
     #[must_use]
     pub fn with_cors_origins(mut self, origins: impl IntoIterator<Item = HeaderValue>) -> Self {
-        self.cors_origins = origins.into_iter().collect();
+        self.parts().cors_origins = origins.into_iter().collect();
         self
     }
 
     /// Sets the proxies that are believed about the address of their client. Default none.
     #[must_use]
     pub fn with_proxies(mut self, proxies: Proxies) -> Self {
-        self.proxies = Arc::new(proxies);
+        self.parts().proxies = Arc::new(proxies);
         self
     }
 
     /// Sets how many calls a caller may make. Default any number.
     #[must_use]
     pub fn with_limits(mut self, limits: RateLimits) -> Self {
-        self.limiters = Arc::new(Limiters::new(limits));
+        self.parts().limiters = Arc::new(Limiters::new(limits));
         self
     }
 
     /// Ends all waits for changes when `stop` turns true: such calls are answered at once.
     #[must_use]
     pub fn stopped_by(mut self, stop: watch::Receiver<bool>) -> Self {
-        self.stop = Some(stop);
+        self.parts().stop = Some(stop);
         self
     }
 

@@ -5,6 +5,8 @@ use std::collections::BTreeSet;
 use access::Role;
 use axum::extract::State;
 use axum::http::StatusCode;
+use axum::http::header::ETAG;
+use axum::response::{IntoResponse as _, Response};
 use axum::{Extension, Json};
 use identity::{PasswordFault, TotpSecret};
 use jiff::Timestamp;
@@ -23,11 +25,12 @@ use crate::guard::Access;
 use crate::input::{Body, input};
 use crate::keys::{KeyName, MOST_AGENCIES, agency_faults};
 use crate::path::PathCode;
+use crate::precondition::{IfMatch, Tag};
 use crate::problem::{FieldError, Problem};
 use crate::state::WebState;
 
 pub(crate) fn routes() -> OpenApiRouter<WebState> {
-    OpenApiRouter::new().routes(routes!(list_users, add_user)).routes(routes!(disable_user))
+    OpenApiRouter::new().routes(routes!(list_users, add_user)).routes(routes!(get_user, disable_user))
 }
 
 /// Somebody who signs in, without password and secret.
@@ -131,6 +134,34 @@ async fn list_users(State(state): State<WebState>, access: Access) -> Result<Jso
     Ok(Json(UserList { users: managed.map(Into::into).collect() }))
 }
 
+/// Returns one user.
+#[utoipa::path(
+    get,
+    path = "/api/v1/users/{code}",
+    operation_id = "get_user",
+    tag = "users",
+    params(PathCode),
+    responses(
+        (status = 200, description = "The user.", body = UserView),
+        (status = 404, description = "There is none."),
+    )
+)]
+async fn get_user(
+    State(state): State<WebState>,
+    access: Access,
+    PathCode(name): PathCode,
+) -> Result<Response, Problem> {
+    let known = state.engine.store().user(&name).await?.filter(|user| manages(&access, user));
+    let user = known.ok_or_else(|| Problem::not_found("user", &name))?;
+    let tag = [(ETAG, tag(&user).into_header())];
+    Ok((tag, Json(UserView::from(user))).into_response())
+}
+
+/// Returns the tag of a user. Signing in doesn't change it.
+fn tag(user: &User) -> Tag {
+    Tag::of_content(&UserView::from(User { last_sign_in_at: None, ..user.clone() }))
+}
+
 fn manages(access: &Access, user: &User) -> bool {
     access.caller().may_give(user.role, &user.agencies.iter().cloned().collect())
 }
@@ -216,17 +247,24 @@ async fn digest(state: &WebState, password: SecretString) -> Result<SecretString
     path = "/api/v1/users/{code}",
     operation_id = "disable_user",
     tag = "users",
-    params(PathCode),
-    responses((status = 204, description = "The user is disabled."), (status = 404, description = "There is none."))
+    params(PathCode, IfMatch),
+    responses(
+        (status = 204, description = "The user is disabled."),
+        (status = 404, description = "There is none."),
+        (status = 412, description = "The user isn't as `If-Match` demands."),
+    )
 )]
 async fn disable_user(
     State(state): State<WebState>,
     access: Access,
     PathCode(name): PathCode,
+    if_match: IfMatch,
 ) -> Result<StatusCode, Problem> {
     let missing = || Problem::not_found("enabled user", &name);
     let known = state.engine.store().user(&name).await?;
     let known = known.filter(|user| manages(&access, user) && user.disabled_at.is_none()).ok_or_else(missing)?;
+    // Nothing else of a user changes, so the unit needs no condition of its own.
+    if_match.is_met(&tag(&known))?;
     let now = state.engine.clock().now();
     let disabled = UserView::from(User { disabled_at: Some(now), ..known.clone() });
     let changed = Changed::new("user", &name, known.agencies.clone());

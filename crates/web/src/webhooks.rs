@@ -2,7 +2,9 @@
 
 use axum::Json;
 use axum::extract::{DefaultBodyLimit, State};
+use axum::http::header::ETAG;
 use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse as _, Response};
 use engine::{WebhookError, WebhookResult};
 use jiff::{SignedDuration, Timestamp};
 use lending::InstitutionCode;
@@ -24,6 +26,7 @@ use crate::field::{Field, LONGEST_TEXT, PreviousSecret, Reader};
 use crate::guard::Access;
 use crate::input::{Body, Query, input};
 use crate::path::PathCode;
+use crate::precondition::{IfMatch, IfNoneMatch, Tag, failed};
 use crate::problem::Problem;
 use crate::state::WebState;
 use crate::words;
@@ -177,25 +180,38 @@ async fn get_webhook(
     State(state): State<WebState>,
     access: Access,
     PathCode(code): PathCode,
-) -> Result<Json<WebhookView>, Problem> {
+) -> Result<Response, Problem> {
     access.institution(&state, &code).await?;
-    view(&state, &code).await.map(Json)
+    view(&state, &code).await
 }
 
-async fn view(state: &WebState, code: &str) -> Result<WebhookView, Problem> {
+/// Returns the tag of a webhook: it changes with each change of its secrets.
+fn tag(secrets: &WebhookSecrets) -> Tag {
+    Tag::of_content(&secrets.version)
+}
+
+/// Returns the version and the tag of a webhook, if there is one.
+fn tagged(secrets: Option<&WebhookSecrets>) -> Option<(i64, Tag)> {
+    secrets.map(|secrets| (secrets.version, tag(secrets)))
+}
+
+/// Creates the answer with the webhook of an institution.
+async fn view(state: &WebState, code: &str) -> Result<Response, Problem> {
     let store = state.engine.store();
     let institution = InstitutionCode::from(code);
     let secrets = store.webhook_secrets(&institution).await?.ok_or_else(|| Problem::not_found("webhook", code))?;
     let now = state.engine.clock().now();
     let since = now.checked_sub(SignedDuration::from_hours(24)).unwrap_or(now);
     let (last_message_at, untrusted_since) = state.engine.polling().webhook_status(&institution).await?;
-    Ok(WebhookView {
+    let tag = [(ETAG, tag(&secrets).into_header())];
+    let view = WebhookView {
         path: format!("/webhooks/{code}"),
         secret_rotation_active: !secrets.previous.is_empty(),
         useful_messages_24h: store.messages_since(&institution, since).await?,
         last_message_at,
         untrusted_since,
-    })
+    };
+    Ok((tag, Json(view)).into_response())
 }
 
 /// Sets the secret of an institution's webhook. An earlier secret stays valid, so that no message is lost while the
@@ -205,11 +221,12 @@ async fn view(state: &WebState, code: &str) -> Result<WebhookView, Problem> {
     path = "/api/v1/institutions/{code}/webhook",
     operation_id = "put_webhook",
     tag = "institutions",
-    params(PathCode),
+    params(PathCode, IfMatch, IfNoneMatch),
     request_body = WebhookInput,
     responses(
         (status = 200, description = "It is set.", body = WebhookView),
         (status = 404, description = "There is no such institution."),
+        (status = 412, description = "It isn't as `If-Match` or `If-None-Match` demands."),
         (status = 422, description = "Faults of the input, all at once."),
     )
 )]
@@ -217,20 +234,24 @@ async fn put_webhook(
     State(state): State<WebState>,
     access: Access,
     PathCode(code): PathCode,
+    if_match: IfMatch,
+    if_none_match: IfNoneMatch,
     Body(input): Body<WebhookInput>,
-) -> Result<Json<WebhookView>, Problem> {
+) -> Result<Response, Problem> {
     access.may_use_institution(&state, &code.as_str().into()).await?;
     let secret = input.checked()?.secret.0;
     let institution = access.institution(&state, &code).await?.code;
     let known = state.engine.store().webhook_secrets(&institution).await?;
+    let expected = if_none_match.and(if_match.expected(tagged(known.as_ref()))?, known.is_some())?;
     let is_new = |known: &WebhookSecrets| known.current.expose_secret() != secret.expose_secret();
     let changed = Changed::new("webhook of", &code, access.agencies_of(&state, &institution).await?);
     let changed = changed.before(known.as_ref().map(|_| json!({})).as_ref()).after(&json!({}));
     let changed = changed.secret("secret", known.is_some(), known.as_ref().is_none_or(is_new));
     access.announce(&state, changed).await?;
-    state.engine.polling().set_webhook_secret(&institution, &secret).await?;
+    let set = state.engine.polling().set_webhook_secret(&institution, &secret, expected).await;
+    set.map_err(|error| failed(expected, error))?;
     info!(institution = code, "its webhook has a new secret");
-    view(&state, &code).await.map(Json)
+    view(&state, &code).await
 }
 
 /// Removes an institution's webhook; or, with `secret=previous`, only the secret before the newest one.
@@ -239,33 +260,37 @@ async fn put_webhook(
     path = "/api/v1/institutions/{code}/webhook",
     operation_id = "delete_webhook",
     tag = "institutions",
-    params(PathCode, WebhookQuery),
+    params(PathCode, WebhookQuery, IfMatch),
     responses(
         (status = 204, description = "It is gone."),
         (status = 404, description = "There is none."),
+        (status = 412, description = "It isn't as `If-Match` demands."),
     )
 )]
 async fn delete_webhook(
     State(state): State<WebState>,
     access: Access,
     PathCode(code): PathCode,
+    if_match: IfMatch,
     Query(query): Query<WebhookQuery>,
 ) -> Result<StatusCode, Problem> {
     let only_previous = query.checked()?.secret.is_some();
     let institution = InstitutionCode::from(code.as_str());
     access.may_use_institution(&state, &institution).await?;
-    if state.engine.store().webhook_secrets(&institution).await?.is_none() {
-        return Err(Problem::not_found("webhook", &code));
-    }
+    let known = state.engine.store().webhook_secrets(&institution).await?;
+    let known = known.ok_or_else(|| Problem::not_found("webhook", &code))?;
+    let expected = if_match.expected(tagged(Some(&known)))?;
     let changed = Changed::new("webhook of", &code, access.agencies_of(&state, &institution).await?);
     let changed = changed.before(Some(&json!({"secret": "set"})));
     let after = json!({"secret": "unchanged", "previous_secret": "removed"});
     access.announce(&state, if only_previous { changed.after(&after) } else { changed }).await?;
-    if only_previous {
-        state.engine.polling().end_rotation(&institution).await?;
+    let polling = state.engine.polling();
+    let done = if only_previous {
+        polling.end_rotation(&institution, expected).await
     } else {
-        state.engine.polling().remove_webhook(&institution).await?;
-    }
+        polling.remove_webhook(&institution, expected).await.map(drop)
+    };
+    done.map_err(|error| failed(expected, error))?;
     Ok(StatusCode::NO_CONTENT)
 }
 

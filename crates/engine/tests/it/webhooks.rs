@@ -20,7 +20,7 @@ const A_DAY_OR_MORE: std::ops::RangeInclusive<i64> = 23 * 60..=8 * 24 * 60;
 
 /// Sets up a webhook that has received one message.
 pub(crate) async fn with_webhook(world: &World, institution: &str) {
-    world.engine.polling().set_webhook_secret(&institution.into(), &SECRET.into()).await.unwrap();
+    world.engine.polling().set_webhook_secret(&institution.into(), &SECRET.into(), store::Expected::Anything).await.unwrap();
     assert_eq!(send(world, institution, &item_updated("the first", "none")).await.unwrap(), WebhookResult::Ignored);
 }
 
@@ -310,13 +310,13 @@ both! {
         assert!(received(SECRET).await.is_ok(), "it is remembered now");
         // Another node has set a new secret, and this node has not learned of it.
         let (lender, secret) = (LENDER.into(), "the-new-one".into());
-        world.engine.store().put_webhook_secret(&lender, &secret, "other", world.now()).await.unwrap();
+        world.engine.store().put_webhook_secret(&lender, &secret, store::Expected::Anything, "other", world.now()).await.unwrap();
         assert!(received("the-new-one").await.is_ok());
         assert!(received(SECRET).await.is_ok(), "both count");
-        world.engine.polling().end_rotation(&LENDER.into()).await.unwrap();
+        world.engine.polling().end_rotation(&LENDER.into(), store::Expected::Anything).await.unwrap();
         assert!(matches!(received(SECRET).await, Err(WebhookError::Rejected(_))));
         assert!(received("the-new-one").await.is_ok());
-        world.engine.polling().remove_webhook(&LENDER.into()).await.unwrap();
+        world.engine.polling().remove_webhook(&LENDER.into(), store::Expected::Anything).await.unwrap();
         assert!(matches!(received("the-new-one").await, Err(WebhookError::Rejected(WebhookRejection::InvalidSignature))));
         let unknown = world.engine.receive_webhook(&"01NOBODY_INST".into(), |_| None, b"{}").await;
         assert!(matches!(unknown, Err(WebhookError::Rejected(WebhookRejection::InvalidSignature))));
@@ -439,7 +439,7 @@ both! {
         let body = item_updated("1", &item_of(&world, LENDER).await).to_string();
         let before = world.calls(LENDER, ITEM);
         // Another library knows its own secret, and signs a message in the lender's name with it.
-        world.engine.polling().set_webhook_secret(&OTHER.into(), &OF_ANOTHER.into()).await.unwrap();
+        world.engine.polling().set_webhook_secret(&OTHER.into(), &OF_ANOTHER.into(), store::Expected::Anything).await.unwrap();
         let of_another = world.lms(OTHER).sign_webhook(&OF_ANOTHER.into(), body.as_bytes());
         for signature in [None, Some("AAAA".to_owned()), Some(of_another)] {
             let received = world.engine.receive_webhook(&LENDER.into(), |_| signature, body.as_bytes()).await;
@@ -463,7 +463,7 @@ both! {
     }
 
     async fn webhook_without_any_message_is_not_trusted(world) {
-        world.engine.polling().set_webhook_secret(&BORROWER.into(), &SECRET.into()).await.unwrap();
+        world.engine.polling().set_webhook_secret(&BORROWER.into(), &SECRET.into(), store::Expected::Anything).await.unwrap();
         world.bring_to(Status::PickupTransit).await;
         assert_next_in(&world, 50..=60).await;
     }
@@ -472,7 +472,7 @@ both! {
         with_webhook(&world, BORROWER).await;
         world.bring_to(Status::PickupTransit).await;
         assert_next_in(&world, A_DAY_OR_MORE).await;
-        world.engine.polling().remove_webhook(&BORROWER.into()).await.unwrap();
+        world.engine.polling().remove_webhook(&BORROWER.into(), store::Expected::Anything).await.unwrap();
         assert_next_in(&world, 50..=120).await;
     }
 

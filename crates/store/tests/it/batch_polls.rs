@@ -155,7 +155,7 @@ both! {
         let store = &fixture.store;
         let of = |institution: &str, name| NewBatchPoll { institution: institution.into(), ..list(name, 9_000) };
         fill(store, &[of("01X", "a"), of("01X", "due"), of("01SILENT", "b")], &[]).await;
-        store.put_webhook_secret(&"01X".into(), &"a-secret-of-the-webhook".into(), "hub", noon(0)).await.unwrap();
+        store.put_webhook_secret(&"01X".into(), &"a-secret-of-the-webhook".into(), store::Expected::Anything, "hub", noon(0)).await.unwrap();
         let reschedule = async |now, apart| store.reschedule_webhook_lists(noon(now), Duration::from_secs(apart)).await.unwrap();
         assert_eq!(reschedule(600, 900).await, 2, "they were wanted at noon");
         assert_eq!(taken(store, 899).await.len(), 0);

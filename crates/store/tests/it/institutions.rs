@@ -142,7 +142,7 @@ both! {
 
     async fn removed_institution_takes_its_webhook_with_it(fixture) {
         commit(&fixture.store, |unit| unit.put_institution(&institution("01GONE"), noon(0)).unwrap()).await.unwrap();
-        fixture.store.put_webhook_secret(&"01GONE".into(), &"a-secret".into(), "hub", noon(0)).await.unwrap();
+        fixture.store.put_webhook_secret(&"01GONE".into(), &"a-secret".into(), store::Expected::Anything, "hub", noon(0)).await.unwrap();
         let mut unit = fixture.store.unit();
         let removed = unit.remove_institution(&"01GONE".into());
         assert_eq!(fixture.store.commit(unit).await.unwrap().touched(removed), 1);

@@ -11,7 +11,7 @@ use crate::requests::request;
 both! {
     async fn every_secret_counts_until_the_change_is_ended(fixture) {
         let put = async |secret: &str| {
-            fixture.store.put_webhook_secret(&"01X".into(), &secret.into(), "hub", noon(0)).await.unwrap();
+            fixture.store.put_webhook_secret(&"01X".into(), &secret.into(), store::Expected::Anything, "hub", noon(0)).await.unwrap();
         };
         let all = async || -> Vec<String> {
             let secrets = fixture.store.webhook_secrets(&"01X".into()).await.unwrap().unwrap().all();
@@ -30,7 +30,7 @@ both! {
         note(WebhookUpdate::Message(noon(1))).await;
         assert_eq!(fixture.store.webhooks().await.unwrap(), [], "there is none of which to know anything");
 
-        fixture.store.put_webhook_secret(&"01X".into(), &"one".into(), "hub", noon(0)).await.unwrap();
+        fixture.store.put_webhook_secret(&"01X".into(), &"one".into(), store::Expected::Anything, "hub", noon(0)).await.unwrap();
         let never = Webhook { institution: "01X".into(), last_message_at: None, last_item_message_at: None, missed_message: None };
         assert_eq!(fixture.store.webhooks().await.unwrap(), std::slice::from_ref(&never));
         note(WebhookUpdate::Missed(noon(2), "loan".to_owned())).await;
