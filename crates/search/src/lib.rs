@@ -18,6 +18,7 @@ mod error;
 mod index;
 pub mod query;
 mod search;
+pub mod sru;
 
 pub use document::{Brief, Document, Identifier, IdentifierKind, MOST_TEXT, Member};
 pub use error::Error;

@@ -4,4 +4,5 @@
 
 mod changes;
 mod finding;
+mod sru;
 mod support;
