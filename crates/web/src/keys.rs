@@ -35,7 +35,10 @@ use crate::state::WebState;
 pub(crate) const MOST_AGENCIES: usize = 200;
 
 pub(crate) fn routes() -> OpenApiRouter<WebState> {
-    OpenApiRouter::new().routes(routes!(list_keys, create_key)).routes(routes!(get_key, revoke_key)).routes(routes!(rotate_key))
+    OpenApiRouter::new()
+        .routes(routes!(list_keys, create_key))
+        .routes(routes!(get_key, revoke_key))
+        .routes(routes!(rotate_key))
 }
 
 /// A key of the API, without the key itself.
@@ -192,11 +195,7 @@ async fn list_keys(State(state): State<WebState>, access: Access) -> Result<Json
         (status = 404, description = "There is none."),
     )
 )]
-async fn get_key(
-    State(state): State<WebState>,
-    access: Access,
-    PathCode(name): PathCode,
-) -> Result<Response, Problem> {
+async fn get_key(State(state): State<WebState>, access: Access, PathCode(name): PathCode) -> Result<Response, Problem> {
     let keys = of_name(&state, &access, &name).await?;
     let tag = [(ETAG, tag(&keys).into_header())];
     let newest = keys.into_iter().next_back().ok_or_else(|| Problem::not_found("key", &name))?;

@@ -171,7 +171,8 @@ async fn place_request(
     if let Some(refusal) = refused_copies(&stored.request) {
         return Ok((place, Problem::refused("copies", &refusal).about(id)).into_response());
     }
-    Ok((StatusCode::CREATED, place, Json(RequestView::new(stored.into(), patron_data).without_identifier())).into_response())
+    Ok((StatusCode::CREATED, place, Json(RequestView::new(stored.into(), patron_data).without_identifier()))
+        .into_response())
 }
 
 /// Returns the problem without the request that it names if the caller may not see that one: the patron may have placed
