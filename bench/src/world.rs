@@ -155,8 +155,11 @@ impl World {
         });
         self.ears = Some((address, ears));
         for code in &self.almas {
-            let set =
-                self.engine.polling().set_webhook_secret(&InstitutionCode::from(code.as_str()), &SECRET.into(), store::Expected::Anything).await;
+            let set = self
+                .engine
+                .polling()
+                .set_webhook_secret(&InstitutionCode::from(code.as_str()), &SECRET.into(), store::Expected::Anything)
+                .await;
             set.map_err(|error| error.to_string())?;
         }
         Ok(address)

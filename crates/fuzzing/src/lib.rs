@@ -14,6 +14,7 @@
 mod alma_answers;
 mod api;
 mod harvest;
+mod queries;
 mod records;
 
 use secrecy::SecretString;
@@ -21,6 +22,7 @@ use secrecy::SecretString;
 pub use alma_answers::{alma_json, alma_xml};
 pub use api::api_json;
 pub use harvest::oai_page;
+pub use queries::cql_query;
 pub use records::{marc_iso2709, marcxml, oai_envelope};
 
 /// A target's function.
@@ -36,6 +38,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("alma_xml", alma_xml),
     ("webhook", webhook),
     ("api_json", api_json),
+    ("cql_query", cql_query),
 ];
 
 /// Reads a webhook's body. The signature covers its bytes, and its content is either read or refused.

@@ -18,6 +18,13 @@ mod error;
 mod index;
 pub mod query;
 mod search;
+pub mod sru;
+
+/// Writes a record as MARCXML in its namespace.
+#[must_use]
+pub fn marcxml(record: &marc::CompactRecord) -> String {
+    marc::marcxml::write(&record.to_record(), marc::marcxml::Namespace::Slim).content
+}
 
 pub use document::{Brief, Document, Identifier, IdentifierKind, MOST_TEXT, Member};
 pub use error::Error;

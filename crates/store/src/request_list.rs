@@ -6,7 +6,9 @@ use std::str::FromStr;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use jiff::Timestamp;
-use lending::{AgencyCode, Barcode, InstitutionCode, LibraryCode, PatronId, PickupLocationCode, Request, RequestId, Status};
+use lending::{
+    AgencyCode, Barcode, InstitutionCode, LibraryCode, PatronId, PickupLocationCode, Request, RequestId, Status,
+};
 
 use crate::database::Store;
 use crate::error::Error;

@@ -21,6 +21,7 @@ mod answer;
 mod audit;
 mod auth;
 mod body;
+mod catalogue;
 mod client;
 mod exclusive;
 mod failures;
@@ -47,6 +48,7 @@ mod request_commands;
 mod request_view;
 mod requests;
 mod rules_schema;
+mod sru;
 mod state;
 mod users;
 mod webhooks;
@@ -92,6 +94,6 @@ pub fn router(state: WebState) -> Result<axum::Router, UndeclaredOperations> {
     let by_key = axum::middleware::from_fn_with_state(state.limits(), limits::by_key);
     // The last one is the first that a call passes: an answer is repeated only to the caller that got it.
     let guarded = guarded.route_layer(replay).route_layer(by_key).route_layer(guard);
-    let routes = guarded.merge(open).layer(axum::Extension(body_time));
+    let routes = guarded.merge(open).merge(sru::routes(&state)).layer(axum::Extension(body_time));
     Ok(layers::around(routes, &state).with_state(state))
 }

@@ -98,11 +98,12 @@ impl Serve {
         }
 
         let (stop, stopped) = tokio::sync::watch::channel(false);
-        let state = web_state(config, &engine, keys).stopped_by(stopped.clone());
+        let catalogue = start_catalogue(config, &store).await?;
+        let index = Arc::clone(&catalogue.opened.index);
+        let state = web_state(config, &engine, keys).with_index(index).stopped_by(stopped.clone());
         let router =
             web::router(state.clone()).map_err(|error| Failure::new(format!("The hub can't start: {error}.")))?;
         let worker = tokio::spawn(Arc::clone(&engine).run(on(stopped.clone())));
-        let catalogue = start_catalogue(config, &store).await?;
         info!(address = %config.listen, tls = tls.is_some(), node = %config.engine.node, "the hub is ready");
         let mut server = serve_api(listener, tls, router, limits, stopped);
         let mut served = None;

@@ -20,7 +20,12 @@ const A_DAY_OR_MORE: std::ops::RangeInclusive<i64> = 23 * 60..=8 * 24 * 60;
 
 /// Sets up a webhook that has received one message.
 pub(crate) async fn with_webhook(world: &World, institution: &str) {
-    world.engine.polling().set_webhook_secret(&institution.into(), &SECRET.into(), store::Expected::Anything).await.unwrap();
+    world
+        .engine
+        .polling()
+        .set_webhook_secret(&institution.into(), &SECRET.into(), store::Expected::Anything)
+        .await
+        .unwrap();
     assert_eq!(send(world, institution, &item_updated("the first", "none")).await.unwrap(), WebhookResult::Ignored);
 }
 

@@ -4,4 +4,6 @@
 
 mod changes;
 mod finding;
+mod guide;
+mod sru;
 mod support;

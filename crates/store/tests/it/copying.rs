@@ -58,7 +58,11 @@ async fn fill(fixture: &Fixture) {
     }
     unit.insert_message(&"01BORROW".into(), "a message", noon(0));
     fixture.store.commit(unit).await.unwrap();
-    fixture.store.put_webhook_secret(&"01BORROW".into(), &"a-secret".into(), store::Expected::Anything, "hub", noon(0)).await.unwrap();
+    fixture
+        .store
+        .put_webhook_secret(&"01BORROW".into(), &"a-secret".into(), store::Expected::Anything, "hub", noon(0))
+        .await
+        .unwrap();
 }
 
 async fn open(database: &Database, fixture: &Fixture) -> Store {

@@ -32,7 +32,16 @@ async fn fill(store: &Store) {
     let put = |unit: &mut Unit| unit.put_institution(&institution(), noon(0)).unwrap();
     commit(store, put).await.unwrap();
     for secret in ["first secret", "second secret", "third secret"] {
-        store.put_webhook_secret(&"01LEND_INST".into(), &secret.to_owned().into(), store::Expected::Anything, "test", noon(0)).await.unwrap();
+        store
+            .put_webhook_secret(
+                &"01LEND_INST".into(),
+                &secret.to_owned().into(),
+                store::Expected::Anything,
+                "test",
+                noon(0),
+            )
+            .await
+            .unwrap();
     }
 }
 
