@@ -27,6 +27,7 @@ mod live;
 mod load;
 mod nodes;
 mod outage;
+mod parse;
 mod quota;
 mod report;
 mod sim;
@@ -114,6 +115,11 @@ const BENCHES: &[Bench] = &[
         name: "http",
         about: "status of a request and a patron's list, 64 connections of wrk, compared with a bare axum handler",
         run: |args| http::run(args.scale()),
+    },
+    Bench {
+        name: "parse",
+        about: "MARCXML to compact records, compared with yaz-marcdump on the same file",
+        run: |args| parse::run(args.scale()),
     },
     Bench {
         name: "nodes",

@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn sets_and_parts_are_told_apart() {
+    fn sets_and_parts_are_distinguished() {
         let part = Record::builder().data("245", '0', '0', [('a', "Faust."), ('n', "2. Teil")]).build();
         let set = Record::builder().data("300", ' ', ' ', [('a', "3 v. :")]).build();
         let book = Record::builder().data("300", ' ', ' ', [('a', "1 v. (300 p.) :")]).build();
