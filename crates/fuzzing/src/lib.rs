@@ -19,7 +19,7 @@ use secrecy::SecretString;
 
 pub use alma_answers::{alma_json, alma_xml};
 pub use api::api_json;
-pub use records::{marc_iso2709, marcxml, oai_envelope};
+pub use records::{marc_iso2709, marcxml, marcxml_compact, oai_envelope};
 
 /// A target's function.
 pub type Target = fn(&[u8]);
@@ -28,6 +28,7 @@ pub type Target = fn(&[u8]);
 pub const TARGETS: &[(&str, Target)] = &[
     ("marc_iso2709", marc_iso2709),
     ("marcxml", marcxml),
+    ("marcxml_compact", marcxml_compact),
     ("oai_envelope", oai_envelope),
     ("alma_json", alma_json),
     ("alma_xml", alma_xml),

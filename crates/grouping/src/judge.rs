@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::compare::{Agreement, Aspect, Comparison, SharedNumber, lccns_differ, shared};
+use crate::compare::{Agreement, Aspect, Comparison, SharedNumber, lccns_differ, plainly_contrary, shared};
 use crate::{Keys, LookupKind};
 
 /// The judgement on two records.
@@ -83,6 +83,11 @@ pub fn judge(a: &Keys, b: &Keys) -> Judgement {
         reasons.extend(compared.all().filter(|(_, agreement)| *agreement == Agreement::Unlike).map(Reason::from));
     }
     Judgement { verdict, reasons }
+}
+
+/// Returns the verdict of [`judge`] without its reasons.
+pub(crate) fn verdict(a: &Keys, b: &Keys) -> Verdict {
+    if plainly_contrary(a, b) { Verdict::Different } else { judge(a, b).verdict }
 }
 
 /// The identifiers that two records share.

@@ -7,7 +7,7 @@ use grouping::{Keys, Lookup, Regrouping, Verdict, group, judge};
 use marc::{CompactRecord, Record};
 use proptest::prelude::*;
 
-const ISBNS: [&str; 4] = ["0141439580", "0201616221", "0914378287", "9784588460050"];
+const ISBNS: [&str; 4] = ["0141439580", "020161622X", "0914378287", "9784588460050"];
 const TITLES: [(&str, &str); 4] =
     [("Emma /", "Jane Austen."), ("Emma :", "J. Austen"), ("Faust /", "Goethe"), ("Emmy /", "X")];
 const LEADERS: [&str; 2] = ["00000nam a2200000 a 4500", "00000njm a2200000 a 4500"];

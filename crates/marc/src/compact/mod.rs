@@ -134,9 +134,10 @@ impl CompactRecord {
         self.subfields.clear();
     }
 
-    /// Replaces the leader. The text is 24 printable ASCII characters.
+    /// Replaces the leader. The text is 24 printable ASCII characters. Position 09 declares Unicode, as in every record.
     pub(crate) fn replace_leader(&mut self, leader: &str) {
         self.text.replace_range(..Leader::LENGTH, leader);
+        self.text.replace_range(Leader::CODING..=Leader::CODING, "a");
     }
 
     /// Returns the text, so that a reader can append to it before it ends a subfield or control field.

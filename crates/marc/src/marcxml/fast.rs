@@ -308,7 +308,11 @@ impl<'a> Scanner<'a> {
     fn skip_declaration(&mut self) -> Option<()> {
         let _ = self.skip("\u{FEFF}");
         if self.skip("<?xml ").is_some() {
-            self.at += memchr(b'>', &self.text.as_bytes()[self.at..])? + 1;
+            let (declaration, _) = self.text[self.at..].split_once("?>")?;
+            if declaration.contains('<') {
+                return None;
+            }
+            self.at += declaration.len() + 2;
         }
         self.skip_space();
         Some(())
