@@ -28,6 +28,7 @@ mod live;
 mod load;
 mod nodes;
 mod outage;
+mod parse;
 mod quota;
 mod report;
 mod sim;
@@ -120,6 +121,11 @@ const BENCHES: &[Bench] = &[
         name: "ingest",
         about: "records harvested by OAI-PMH, read, and stored with their keys, compared with sickle, pymarc and SQLite",
         run: |args| ingest::run(args.scale()),
+    },
+    Bench {
+        name: "parse",
+        about: "MARCXML to compact records, compared with yaz-marcdump on the same file",
+        run: |args| parse::run(args.scale()),
     },
     Bench {
         name: "nodes",

@@ -23,7 +23,7 @@ pub use alma_answers::{alma_json, alma_xml};
 pub use api::api_json;
 pub use harvest::oai_page;
 pub use queries::cql_query;
-pub use records::{marc_iso2709, marcxml, oai_envelope};
+pub use records::{marc_iso2709, marcxml, marcxml_compact, oai_envelope};
 
 /// A target's function.
 pub type Target = fn(&[u8]);
@@ -32,6 +32,7 @@ pub type Target = fn(&[u8]);
 pub const TARGETS: &[(&str, Target)] = &[
     ("marc_iso2709", marc_iso2709),
     ("marcxml", marcxml),
+    ("marcxml_compact", marcxml_compact),
     ("oai_envelope", oai_envelope),
     ("oai_page", oai_page),
     ("alma_json", alma_json),

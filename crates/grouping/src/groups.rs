@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use crate::{Keys, LARGEST_BLOCK, Lookup, Verdict, judge};
+use crate::judge::verdict;
+use crate::{Keys, LARGEST_BLOCK, Lookup, Verdict};
 
 /// Two records that are judged the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,7 +32,7 @@ pub fn group<Id: Ord + Copy>(records: &BTreeMap<Id, Keys>) -> Vec<BTreeSet<Id>> 
         for (position, (first, one)) in members.iter().enumerate() {
             for (second, two) in &members[position + 1..] {
                 if seen.insert((*first, *second))
-                    && let Verdict::Same(strength) = judge(one, two).verdict
+                    && let Verdict::Same(strength) = verdict(one, two)
                 {
                     links.push(Link { strength, first: *first, second: *second });
                 }
@@ -54,7 +55,7 @@ pub(crate) fn follow<Id: Ord + Copy>(records: &BTreeMap<Id, Keys>, mut links: Ve
         groups.join(*first, *second, |a, b| {
             *judged
                 .entry((a.min(b), a.max(b)))
-                .or_insert_with(|| judge(sorted[a].1, sorted[b].1).verdict == Verdict::Different)
+                .or_insert_with(|| verdict(sorted[a].1, sorted[b].1) == Verdict::Different)
         });
     }
     let sets = groups.members.into_iter().filter(|members| !members.is_empty());

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::compare::{Agreement, Aspect, Comparison, SharedNumber, lccns_differ, shared};
+use crate::compare::{Agreement, Aspect, Comparison, SharedNumber, lccns_differ, plainly_contrary, shared};
 use crate::{Keys, LookupKind};
 
 /// The judgement on two records.
@@ -73,7 +73,7 @@ pub fn judge(a: &Keys, b: &Keys) -> Judgement {
     let mut reasons: Vec<Reason> = numbers.into_iter().map(Reason::from).collect();
     reasons.extend(compared.all().filter(|(_, agreement)| *agreement <= Agreement::Close).map(Reason::from));
     let proven = match evidence {
-        Evidence::Strong => true,
+        Evidence::Strong => doubts(&compared) < 2,
         Evidence::Weak => compared.get(Aspect::Title) <= Agreement::Close && described_alike(&compared, 1),
         Evidence::None => described_the_same(a, b, &compared),
     };
@@ -83,6 +83,11 @@ pub fn judge(a: &Keys, b: &Keys) -> Judgement {
         reasons.extend(compared.all().filter(|(_, agreement)| *agreement == Agreement::Unlike).map(Reason::from));
     }
     Judgement { verdict, reasons }
+}
+
+/// Returns the verdict of [`judge`] without its reasons.
+pub(crate) fn verdict(a: &Keys, b: &Keys) -> Verdict {
+    if plainly_contrary(a, b) { Verdict::Different } else { judge(a, b).verdict }
 }
 
 /// The identifiers that two records share.
@@ -112,10 +117,20 @@ fn contradicts((aspect, agreement): (Aspect, Agreement), evidence: Evidence, com
         }
 }
 
-/// Returns whether the description agrees in date and in so many of publisher, extent, author and edition.
+/// Returns in how many of the aspects that distinguish editions the records differ a little. An identifier vouches for one
+/// such difference; with more of them it may have been copied from the record of another edition.
+fn doubts(compared: &Comparison) -> usize {
+    let distinguishing = [Aspect::Date, Aspect::Edition, Aspect::Publisher, Aspect::Extent, Aspect::Title];
+    distinguishing.iter().filter(|aspect| compared.get(**aspect) == Agreement::Unlike).count()
+}
+
+/// Returns whether the description agrees in date, in publisher or extent, and in so many of publisher, extent, author and
+/// edition.
 fn described_alike(compared: &Comparison, least: usize) -> bool {
     let agreeing = [Aspect::Publisher, Aspect::Extent, Aspect::Author, Aspect::Edition];
-    compared.get(Aspect::Date) <= Agreement::Close
+    let agrees = |aspect| compared.get(aspect) <= Agreement::Close;
+    agrees(Aspect::Date)
+        && (agrees(Aspect::Publisher) || agrees(Aspect::Extent))
         && agreeing.iter().filter(|aspect| compared.get(**aspect) <= Agreement::Close).count() >= least
 }
 
@@ -131,7 +146,13 @@ fn described_the_same(a: &Keys, b: &Keys, compared: &Comparison) -> bool {
         return everything_agrees && get(Aspect::Title) == Agreement::Same;
     }
     match get(Aspect::Title) {
-        Agreement::Same if described_alike(compared, 2) => true,
+        // Several editions of one year have author and publisher in common: the extent has to agree too, as far as both
+        // records have one.
+        Agreement::Same
+            if described_alike(compared, 2) && (get(Aspect::Extent) <= Agreement::Close || no_extent(a, b)) =>
+        {
+            true
+        }
         // A brief record has no more than title and responsibility. Where these are long, few other publications of the
         // year have the same.
         Agreement::Same => {
@@ -146,6 +167,14 @@ fn described_the_same(a: &Keys, b: &Keys, compared: &Comparison) -> bool {
         Agreement::Close => everything_agrees,
         _ => false,
     }
+}
+
+/// Returns whether neither record has a number of pages, volumes or pieces.
+fn no_extent(a: &Keys, b: &Keys) -> bool {
+    [a, b].iter().all(|keys| {
+        let extent = &keys.described.extent;
+        extent.pages.is_none() && extent.volumes.is_none() && extent.pieces.is_none()
+    })
 }
 
 fn strength(strong: usize, compared: &Comparison) -> u8 {

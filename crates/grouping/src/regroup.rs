@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::groups::{Link, follow};
-use crate::{Keys, Lookup, Verdict, judge};
+use crate::judge::verdict;
+use crate::{Keys, Lookup, Verdict};
 
 /// The largest number of records that are regrouped at once. An edition that more institutions hold is cut: the records
 /// beyond the limit keep their groups until they change.
@@ -85,7 +86,7 @@ impl<Id: Ord + Copy> Regrouping<Id> {
             return;
         }
         let Some(own) = self.records.get(&id) else { return };
-        if let Verdict::Same(strength) = judge(own, self.records.get(&partner).unwrap_or(&keys)).verdict {
+        if let Verdict::Same(strength) = verdict(own, self.records.get(&partner).unwrap_or(&keys)) {
             self.links.push(Link { strength, first: id.min(partner), second: id.max(partner) });
             self.add(partner, keys);
         }

@@ -31,11 +31,11 @@ pub enum Format {
     OnlineResource,
     /// A spoken recording on a disc, cassette or player.
     AudioBook,
-    /// A spoken recording that is heard online or as a file.
+    /// A spoken recording that plays online or as a file.
     EAudioBook,
     /// A recording of music on a disc or cassette.
     Music,
-    /// A recording of music that is heard online or as a file.
+    /// A recording of music that plays online or as a file.
     EMusic,
     /// Printed music.
     Score,
@@ -117,7 +117,7 @@ impl Format {
         CODES.iter().find(|(format, _)| *format == self).map_or("other", |(_, code)| code)
     }
 
-    /// Returns whether the publication is read, heard or seen online, so that no item can be lent.
+    /// Returns whether the publication is used online, so that no item can be lent.
     #[must_use]
     pub fn is_online(self) -> bool {
         use Format::{EAudioBook, EImage, EJournal, EManuscript, EMap, EMusic, EScore, EVideo, Ebook, OnlineResource};

@@ -17,6 +17,7 @@ fn both(xml: &str) -> Result<Record, ErrorKind> {
     let fast = marcxml::read_compact(xml.as_bytes(), &[], &mut compact);
     match (thorough, fast) {
         (Ok(read), Ok(repairs)) => {
+            assert_eq!(compact, CompactRecord::from(&read.record), "{xml}");
             assert_eq!(compact.to_record(), read.record, "{xml}");
             assert_eq!(repairs, read.repairs, "{xml}");
             Ok(read.record)

@@ -32,6 +32,9 @@ fn main() -> ExitCode {
         report("test part", part(true), &groups);
         report("all pairs", labelled.pairs.iter(), &groups);
     }
+    if arguments.iter().any(|argument| argument == "--groups") {
+        print_groups(&labelled, &groups);
+    }
     let listed = arguments.iter().position(|argument| argument == "--list").and_then(|at| arguments.get(at + 1));
     if let Some(listed) = listed {
         list(&labelled, part(listed == "test"), &groups);
@@ -61,6 +64,28 @@ fn report<'a>(name: &str, pairs: impl Iterator<Item = &'a Pair>, groups: &HashMa
 
 fn together(pair: &Pair, groups: &HashMap<String, usize>) -> bool {
     groups.get(&pair.a).is_some_and(|group| groups.get(&pair.b) == Some(group))
+}
+
+/// Prints the groups of more than one record.
+fn print_groups(labelled: &Labelled, groups: &HashMap<String, usize>) {
+    let mut members: Vec<(usize, &str, &grouping::Keys)> =
+        labelled.records.iter().filter_map(|(id, keys)| Some((*groups.get(id)?, id.as_str(), keys))).collect();
+    members.sort_by_key(|(group, id, _)| (*group, *id));
+    for group in members.chunk_by(|one, two| one.0 == two.0).filter(|group| group.len() > 1) {
+        println!();
+        for (_, id, keys) in group {
+            let described = &keys.described;
+            println!(
+                "{id} | {} | {} | {} | {:?} | {:?} | {:?}",
+                keys.format,
+                described.title.whole(),
+                described.author.main,
+                described.publisher,
+                described.dates.year(),
+                described.extent
+            );
+        }
+    }
 }
 
 /// Prints each pair that is judged otherwise than its label.

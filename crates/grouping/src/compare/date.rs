@@ -16,7 +16,8 @@ pub(super) fn compare(a: &Dates, b: &Dates) -> Agreement {
     // One record gives the year of copyright, the other that of printing.
     let own = |dates: &Dates| {
         let coded = if dates.kind == 'b' { None } else { dates.first };
-        let copyright = dates.copyright.filter(|_| dates.imprint.is_none() || dates.kind == 't');
+        // A copyright of years before is that of an earlier edition.
+        let copyright = dates.copyright.filter(|year| dates.imprint.is_none_or(|imprint| imprint.abs_diff(*year) <= 1));
         [dates.imprint, coded, copyright]
     };
     if own(a).iter().flatten().any(|year| own(b).contains(&Some(*year))) {

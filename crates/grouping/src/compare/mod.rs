@@ -55,6 +55,13 @@ pub enum Aspect {
     Numbers,
 }
 
+/// Returns whether two records are contrary in an aspect that is quick to compare, as most of those are that share a title.
+pub(crate) fn plainly_contrary(a: &Keys, b: &Keys) -> bool {
+    let (first, second) = (&a.described, &b.described);
+    [format::compare(a, b), date::compare(&first.dates, &second.dates), extent::compare(&first.extent, &second.extent)]
+        .contains(&Agreement::Contrary)
+}
+
 /// The comparison of two records in every aspect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Comparison {

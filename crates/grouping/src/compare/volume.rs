@@ -13,7 +13,7 @@ pub(super) fn compare(a: &Keys, b: &Keys) -> Agreement {
             }
             match (one.name.is_empty(), two.name.is_empty()) {
                 (true, true) => Agreement::Same,
-                (false, false) if overlap(&one.name, &two.name) > 0.99 => Agreement::Same,
+                (false, false) if one.name == two.name || overlap(&one.name, &two.name) > 0.99 => Agreement::Same,
                 // "Natural sciences" and "Mathematical sciences" have most words in common.
                 (false, false) if !begins(&one.name, &two.name) => Agreement::Contrary,
                 _ => Agreement::Close,

@@ -155,22 +155,26 @@ impl CompactRecord {
         self.subfields.clear();
     }
 
-    /// Replaces the leader. The text is 24 printable ASCII characters.
+    /// Replaces the leader. The text is 24 printable ASCII characters. Position 09 declares Unicode, as in every record.
     pub(crate) fn replace_leader(&mut self, leader: &str) {
         self.text.replace_range(..Leader::LENGTH, leader);
+        self.text.replace_range(Leader::CODING..=Leader::CODING, "a");
     }
 
     /// Returns the text, so that a reader can append to it before it ends a subfield or control field.
+    #[inline]
     pub(crate) fn text_mut(&mut self) -> &mut String {
         &mut self.text
     }
 
     /// Ends a subfield. Its text is what was appended since the last end.
+    #[inline]
     pub(crate) fn end_subfield(&mut self, code: char) {
         self.subfields.push(SubfieldEntry { code, end: index(self.text.len()) });
     }
 
     /// Ends a field. Its subfields are those that ended since the last field; a control field has no indicators.
+    #[inline]
     pub(crate) fn end_field(&mut self, tag: Tag, indicators: Option<[char; 2]>) {
         let last = index(self.subfields.len());
         self.fields.push(FieldEntry { tag, indicators, end: index(self.text.len()), last });
@@ -179,6 +183,7 @@ impl CompactRecord {
 
 /// Returns a position as 32 bits. Readers refuse records of 4 GiB long before this limit; a longer text would lose its
 /// end.
+#[inline]
 fn index(position: usize) -> u32 {
     u32::try_from(position).unwrap_or(u32::MAX)
 }

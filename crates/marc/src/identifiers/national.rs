@@ -19,7 +19,7 @@ impl NationalNumber {
         // A qualifier in brackets, as older 015 fields have it, is no part of the number.
         let number = number.split('(').next().unwrap_or_default();
         let number: String = number.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_uppercase).collect();
-        let enough = number.len() >= 4 && number.chars().any(|c| c.is_ascii_digit());
+        let enough = (4..=50).contains(&number.len()) && number.chars().any(|c| c.is_ascii_digit());
         enough.then(|| Self { agency: agency.trim().to_lowercase(), number })
     }
 
@@ -57,5 +57,6 @@ mod tests {
     fn text_without_digits_is_no_number() {
         assert_eq!(NationalNumber::normalise("bnb", "none"), None);
         assert_eq!(NationalNumber::normalise("bnb", "12"), None);
+        assert_eq!(NationalNumber::normalise("bnb", &"12".repeat(100)), None);
     }
 }

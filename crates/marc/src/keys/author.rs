@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::cut;
 use crate::CompactRecord;
 use crate::fold::fold;
 
@@ -27,24 +28,24 @@ impl AuthorKey {
         for field in record.fields() {
             match field.tag().as_str() {
                 "100" | "110" | "111" if key.main.is_empty() => {
-                    let name = field.subfield('a').unwrap_or_default();
+                    let name = cut(field.subfield('a').unwrap_or_default());
                     key.main = fold(name);
                     if field.tag() == *"100" {
                         key.surname = surname(name);
                     } else if let Some(unit) = field.subfield('b') {
                         key.main.push(' ');
-                        key.main.push_str(&fold(unit));
+                        key.main.push_str(&fold(cut(unit)));
                     }
                 }
                 "700" | "710" | "711" if key.added.len() < MOST => {
-                    let name = field.subfield('a').unwrap_or_default();
+                    let name = cut(field.subfield('a').unwrap_or_default());
                     let name = if field.tag() == *"700" { surname(name) } else { fold(name) };
                     if !name.is_empty() && !key.added.contains(&name) {
                         key.added.push(name);
                     }
                 }
                 "245" if key.responsibility.is_empty() => {
-                    key.responsibility = fold(field.subfield('c').unwrap_or_default());
+                    key.responsibility = fold(cut(field.subfield('c').unwrap_or_default()));
                 }
                 _ => {}
             }

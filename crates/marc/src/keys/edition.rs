@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::cut;
 use crate::CompactRecord;
 use crate::fold::fold;
 
@@ -128,7 +129,7 @@ impl EditionKey {
         for field in record.fields_tagged("250") {
             for subfield in field.subfields().filter(|subfield| matches!(subfield.code, 'a' | 'b')) {
                 // After a slash come the names of those who revised it.
-                key.add(&fold(subfield.value.split(" / ").next().unwrap_or_default()));
+                key.add(&fold(cut(subfield.value.split(" / ").next().unwrap_or_default())));
             }
         }
         key.words.sort_unstable();

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::cut;
 use crate::CompactRecord;
 use crate::fold::fold;
 
@@ -75,10 +76,10 @@ impl Extent {
             match subfield.code {
                 // Only the first extent counts: others describe supplements.
                 'a' if !complete => {
-                    extent.add(&fold(subfield.value));
+                    extent.add(&fold(cut(subfield.value)));
                     complete = extent.pages.is_some() || extent.volumes.is_some() || extent.pieces.is_some();
                 }
-                'c' if extent.height.is_none() => extent.height = height(&fold(subfield.value)),
+                'c' if extent.height.is_none() => extent.height = height(&fold(cut(subfield.value))),
                 _ => {}
             }
         }

@@ -21,6 +21,7 @@ pub use title::TitleKey;
 pub use volume::VolumeKey;
 
 use crate::CompactRecord;
+use crate::fold::fold_into;
 
 /// The match keys of a record.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -39,6 +40,26 @@ pub struct MatchKeys {
     pub extent: Extent,
     /// The place of this publication in a set (245 `n` `p`, 300, leader/19).
     pub volume: VolumeKey,
+}
+
+/// The longest text in bytes that a key keeps. A damaged record can contain megabytes, and comparing two texts takes time
+/// with the product of their lengths.
+const LONGEST: usize = 1000;
+
+/// Returns the beginning of a text that is not too long for a key.
+fn cut(text: &str) -> &str {
+    let mut end = text.len().min(LONGEST);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    &text[..end]
+}
+
+/// Appends folded text to a key until that is too long.
+fn append(key: &mut String, text: &str) {
+    if key.len() < LONGEST {
+        fold_into(key, cut(text));
+    }
 }
 
 impl CompactRecord {

@@ -1,5 +1,6 @@
 //! The publisher key.
 
+use super::cut;
 use crate::CompactRecord;
 use crate::fold::fold;
 
@@ -134,7 +135,7 @@ pub(super) fn key(record: &CompactRecord) -> Vec<String> {
             continue;
         }
         for subfield in field.subfields().filter(|subfield| subfield.code == 'b') {
-            let folded = fold(subfield.value);
+            let folded = fold(cut(subfield.value));
             if UNKNOWN.contains(&folded.as_str()) {
                 continue;
             }

@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::fold::{fold, fold_into};
+use super::{append, cut};
+use crate::fold::fold;
 use crate::{CompactRecord, FieldRef};
 
 /// The title of a record (245), folded.
@@ -21,9 +22,6 @@ const ARTICLES: [&str; 20] = [
     "the", "a", "an", "le", "la", "les", "un", "une", "der", "die", "das", "ein", "eine", "el", "los", "las", "il",
     "lo", "gli", "det",
 ];
-
-/// The longest title in bytes that a key keeps.
-const LONGEST: usize = 1000;
 
 impl TitleKey {
     pub(super) fn of(record: &CompactRecord) -> Self {
@@ -44,10 +42,10 @@ impl TitleKey {
                     // A colon inside `a` starts what other catalogues put into `b`.
                     let (proper, rest) = text.split_once(" : ").unwrap_or((text, ""));
                     key.proper = without_article(fold(without_non_filing(proper, field.ind2())));
-                    fold_into(&mut key.rest, rest);
+                    append(&mut key.rest, rest);
                 }
-                'b' => fold_into(&mut key.rest, text),
-                'n' | 'p' => fold_into(&mut key.part, text),
+                'b' => append(&mut key.rest, text),
+                'n' | 'p' => append(&mut key.part, text),
                 _ => {}
             }
         }
@@ -64,14 +62,6 @@ impl TitleKey {
 /// Returns the text before a statement of responsibility that is not in its own subfield.
 fn upto_responsibility(text: &str) -> &str {
     text.split(" / ").next().unwrap_or(text)
-}
-
-fn cut(text: &str) -> &str {
-    let mut end = text.len().min(LONGEST);
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
-    &text[..end]
 }
 
 /// Skips the characters that the second indicator counts, if they are a word: many indicators are wrong.
@@ -122,6 +112,20 @@ mod tests {
             key('0', [('a', "Emma : a novel / by Jane Austen")]),
             key('0', [('a', "Emma :"), ('h', "[electronic resource] :"), ('b', "a novel /"), ('c', "Jane Austen")])
         );
+    }
+
+    #[test]
+    fn texts_of_a_key_have_a_limit() {
+        let long = "word ".repeat(100_000);
+        let many: Vec<(char, &str)> =
+            std::iter::repeat_n(('b', long.as_str()), 10).chain([('p', long.as_str())]).collect();
+        let record = Record::builder().data("245", '0', '0', [('a', long.as_str()), ('c', long.as_str())]);
+        let keys = CompactRecord::from(&record.data("100", '1', ' ', [('a', long.as_str())]).build()).match_keys();
+        assert!(keys.title.proper.len() <= 1000 && keys.author.main.len() <= 1000);
+        assert!(keys.author.responsibility.len() <= 1000 && keys.author.surname.len() <= 1000);
+        let record = Record::builder().data("245", '0', '0', many).build();
+        let key = TitleKey::of(&CompactRecord::from(&record));
+        assert!(key.rest.len() <= 2000 && key.part.len() <= 1000);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Extent;
+use super::{Extent, append, cut};
 use crate::CompactRecord;
 use crate::fold::fold;
 
@@ -25,13 +25,8 @@ impl VolumeKey {
         if let Some(title) = record.fields_tagged("245").next() {
             for subfield in title.subfields() {
                 match subfield.code {
-                    'n' => key.numbers.extend(numbers(&fold(subfield.value))),
-                    'p' => {
-                        if !key.name.is_empty() {
-                            key.name.push(' ');
-                        }
-                        key.name.push_str(&fold(subfield.value));
-                    }
+                    'n' => key.numbers.extend(numbers(&fold(cut(subfield.value)))),
+                    'p' => append(&mut key.name, subfield.value),
                     _ => {}
                 }
             }
@@ -99,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn sets_and_parts_are_told_apart() {
+    fn sets_and_parts_are_distinguished() {
         let part = Record::builder().data("245", '0', '0', [('a', "Faust."), ('n', "2. Teil")]).build();
         let set = Record::builder().data("300", ' ', ' ', [('a', "3 v. :")]).build();
         let book = Record::builder().data("300", ' ', ' ', [('a', "1 v. (300 p.) :")]).build();

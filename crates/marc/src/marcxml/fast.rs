@@ -56,7 +56,7 @@ impl<'a> Scanner<'a> {
                 self.rest_of_end("record")?;
                 return (has_leader && !record.is_empty()).then_some(());
             }
-            self.skip(self.prefix)?;
+            self.skip_prefix()?;
             if self.skip("datafield").is_some() {
                 self.data_field(record)?;
             } else if self.skip("controlfield").is_some() {
@@ -155,7 +155,7 @@ impl<'a> Scanner<'a> {
                 record.end_field(tag, Some(indicators));
                 return self.rest_of_end("datafield");
             }
-            self.skip(self.prefix)?;
+            self.skip_prefix()?;
             self.skip("subfield")?;
             self.subfield(record)?;
         }
@@ -191,6 +191,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// Reads text up to the next tag and appends it to the record.
+    #[inline]
     fn content(&mut self, record: &mut CompactRecord) -> Option<()> {
         let out = record.text_mut();
         loop {
@@ -235,13 +236,15 @@ impl<'a> Scanner<'a> {
         })
     }
 
+    #[inline(always)]
     fn end_tag(&mut self, name: &str) -> Option<()> {
         self.skip("</")?;
         self.rest_of_end(name)
     }
 
+    #[inline(always)]
     fn rest_of_end(&mut self, name: &str) -> Option<()> {
-        self.skip(self.prefix)?;
+        self.skip_prefix()?;
         self.skip(name)?;
         if self.skip(">").is_none() {
             self.skip_space();
@@ -305,17 +308,31 @@ impl<'a> Scanner<'a> {
     fn skip_declaration(&mut self) -> Option<()> {
         let _ = self.skip("\u{FEFF}");
         if self.skip("<?xml ").is_some() {
-            self.at += memchr(b'>', &self.text.as_bytes()[self.at..])? + 1;
+            let (declaration, _) = self.text[self.at..].split_once("?>")?;
+            if declaration.contains('<') {
+                return None;
+            }
+            self.at += declaration.len() + 2;
         }
         self.skip_space();
         Some(())
     }
 
+    /// Skips this text. Inlined, so that the comparison with a literal is one of whole words and not a call.
+    #[inline(always)]
     fn skip(&mut self, expected: &str) -> Option<()> {
-        self.text.as_bytes()[self.at..].starts_with(expected.as_bytes()).then(|| self.at += expected.len())
+        let found = self.text.as_bytes().get(self.at..self.at + expected.len())?;
+        (found == expected.as_bytes()).then(|| self.at += expected.len())
+    }
+
+    /// Skips the prefix of MARC elements, which most documents don't have.
+    #[inline(always)]
+    fn skip_prefix(&mut self) -> Option<()> {
+        if self.prefix.is_empty() { Some(()) } else { self.skip(self.prefix) }
     }
 
     /// Skips white space; returns whether there was any.
+    #[inline]
     pub(super) fn skip_space(&mut self) -> bool {
         let start = self.at;
         while matches!(self.text.as_bytes().get(self.at), Some(b' ' | b'\t' | b'\n' | b'\r')) {
