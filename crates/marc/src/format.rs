@@ -303,6 +303,8 @@ impl<'a> Coded<'a> {
         let online = carrier == Carrier::Online;
         let or = |yes: bool, then: Format, otherwise: Format| if yes { then } else { otherwise };
         match self.record_type {
+            'a' if self.is_recording() => Format::AudioBook,
+            'c' if self.is_recording() => Format::Music,
             _ if carrier == Carrier::Microform => Format::Microform,
             'a' | 't' if carrier == Carrier::LargePrint => Format::LargePrint,
             'a' | 't' if carrier == Carrier::Braille => Format::Braille,
@@ -323,6 +325,25 @@ impl<'a> Coded<'a> {
             'r' => Format::Object,
             _ => Format::Other,
         }
+    }
+
+    /// Returns whether the extent is a number of discs or cassettes, though the leader says text or printed music.
+    fn is_recording(&self) -> bool {
+        let extent = self.record.subfield("300", 'a').unwrap_or_default().trim_start();
+        let unit = extent.trim_start_matches(|c: char| c.is_ascii_digit()).trim_start();
+        let starts = |word: &str| unit.get(..word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word));
+        unit.len() < extent.len()
+            && [
+                "sound disc",
+                "sound cassette",
+                "sound recording",
+                "audio disc",
+                "audiocassette",
+                "audio cassette",
+                "compact disc",
+            ]
+            .iter()
+            .any(|word| starts(word))
     }
 
     /// Distinguishes what catalogues describe as a computer file: programs, but also texts, and serials since 006 exists.
@@ -447,6 +468,7 @@ mod tests {
             ("am", [("245", "[microform] /")], (Format::Microform, Carrier::Microform)),
             ("am", [("300", "608 p. (large print)")], (Format::LargePrint, Carrier::LargePrint)),
             ("am", [("007", "cr |||||||||||")], (Format::Ebook, Carrier::Online)),
+            ("cm", [("300", "1 sound disc : digital")], (Format::Music, Carrier::Usual)),
             ("mm", [("300", "1 computer disc")], (Format::ComputerFile, Carrier::Usual)),
         ] {
             assert_eq!(coded(kind, ' ', &fields).format_and_carrier(), expected, "{kind} {fields:?}");

@@ -126,6 +126,27 @@ impl CompactRecord {
         Record { leader, fields: self.fields().map(|field| field.to_field()).collect() }
     }
 
+    /// Removes the fields for which `keep` returns false.
+    pub fn retain_fields(&mut self, mut keep: impl FnMut(&FieldRef<'_>) -> bool) {
+        let kept: Vec<bool> = self.fields().map(|field| keep(&field)).collect();
+        if !kept.contains(&false) {
+            return;
+        }
+        let mut rest = Self { text: self.leader().to_owned(), fields: Vec::new(), subfields: Vec::new() };
+        rest.text.reserve(self.text.len());
+        for (field, _) in self.fields().zip(kept).filter(|(_, keep)| *keep) {
+            if field.is_control() {
+                rest.text.push_str(field.text());
+            }
+            for subfield in field.subfields() {
+                rest.text.push_str(subfield.value);
+                rest.end_subfield(subfield.code);
+            }
+            rest.end_field(field.tag(), field.entry.indicators);
+        }
+        *self = rest;
+    }
+
     /// Removes all fields, keeps the memory, and starts a record with this leader.
     pub(crate) fn restart(&mut self, leader: &Leader) {
         self.text.clear();
@@ -298,6 +319,16 @@ mod tests {
             .data("245", '1', '4', [('a', "Überall :"), ('b', "ein Roman /")])
             .data("500", ' ', ' ', [] as [(char, &str); 0])
             .build()
+    }
+
+    #[test]
+    fn fields_that_are_not_kept_are_removed_and_the_others_stay_as_they_were() {
+        let mut compact = CompactRecord::from(&record());
+        compact.retain_fields(|field| field.tag() != *"020");
+        let mut expected = record();
+        expected.fields.retain(|field| field.tag() != *"020");
+        assert_eq!(compact.to_record(), expected);
+        assert_eq!(compact, CompactRecord::from(&expected));
     }
 
     #[test]

@@ -13,7 +13,11 @@ impl OclcNumber {
     #[must_use]
     pub fn find(text: &str) -> Option<Self> {
         let text = text.trim();
-        let named = strip_any_case(text, "(OCoLC)");
+        // Some systems distinguish the numbers of a master record and of an institution's: (OCoLC-M), (OCoLC-I).
+        let named = strip_any_case(text, "(OCoLC")
+            .and_then(|rest| rest.split_once(')'))
+            .filter(|(kind, _)| kind.is_empty() || (kind.starts_with('-') && kind.len() == 2))
+            .map(|(_, number)| number);
         let number = named.unwrap_or(text).trim_start();
         let prefixed = ["ocm", "ocn", "on"].iter().find_map(|prefix| strip_any_case(number, prefix));
         if named.is_none() && prefixed.is_none() {
@@ -61,14 +65,31 @@ mod tests {
 
     #[test]
     fn oclc_number_is_the_same_with_every_prefix() {
-        for text in ["(OCoLC)ocm00012345", "(OCoLC)12345", "(ocolc) ocn12345", "ocm00012345 ", "(OCoLC)on0000012345"] {
+        for text in [
+            "(OCoLC)ocm00012345",
+            "(OCoLC)12345",
+            "(ocolc) ocn12345",
+            "ocm00012345 ",
+            "(OCoLC)on0000012345",
+            "(OCoLC-M)12345",
+        ] {
             assert_eq!(OclcNumber::find(text).map(OclcNumber::get), Some(12345), "{text}");
         }
     }
 
     #[test]
     fn number_of_another_system_is_none() {
-        for text in ["12345", "(DLC)12345", "(OCoLC)", "(OCoLC)0", "(OCoLC)123a", "(OCoLC)ocmabc", "ontario", ""] {
+        for text in [
+            "12345",
+            "(DLC)12345",
+            "(OCoLC)",
+            "(OCoLC)0",
+            "(OCoLC)123a",
+            "(OCoLC)ocmabc",
+            "(OCoLCx)12345",
+            "ontario",
+            "",
+        ] {
             assert_eq!(OclcNumber::find(text), None, "{text}");
         }
     }

@@ -4,7 +4,7 @@ use crate::CompactRecord;
 use crate::fold::fold;
 
 /// Words that many publishers' names share, or that a catalogue abbreviates or leaves out.
-const COMMON: [&str; 62] = [
+const COMMON: [&str; 96] = [
     "the",
     "and",
     "und",
@@ -23,6 +23,8 @@ const COMMON: [&str; 62] = [
     "a",
     "for",
     "in",
+    "at",
+    "by",
     "press",
     "pr",
     "publishing",
@@ -66,7 +68,39 @@ const COMMON: [&str; 62] = [
     "house",
     "distributed",
     "distributor",
+    "distribution",
     "dist",
+    "university",
+    "college",
+    "institute",
+    "society",
+    "national",
+    "international",
+    "american",
+    "department",
+    "government",
+    "office",
+    "printing",
+    "printers",
+    "printer",
+    "printed",
+    "published",
+    "music",
+    "records",
+    "recordings",
+    "video",
+    "film",
+    "home",
+    "entertainment",
+    "group",
+    "media",
+    "library",
+    "center",
+    "centre",
+    "new",
+    "association",
+    "division",
+    "academy",
 ];
 /// Names that say that there is no name.
 const UNKNOWN: [&str; 6] =
