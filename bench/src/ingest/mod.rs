@@ -44,7 +44,7 @@ pub(crate) fn run(scale: Scale) -> Result<Verdict, String> {
     table.set_header(["harvester", "records", "not readable", "records/s", "µs of a processor a record", "RssAnon"]);
     let ours = Source::with(records, |url| figures::of_process(AS_INGEST, url))?;
     let theirs = Source::with(for_peer, |url| python.harvest(url))?;
-    table.add_row(ours.row("Consort's crates: harvest, read, keys, a bare table"));
+    table.add_row(ours.row("Consort's harvest into its catalogue"));
     table.add_row(theirs.row("sickle, pymarc, SQLite"));
     if ours.records + ours.failed != records {
         return Err(format!("{} of {records} records arrived", ours.records + ours.failed));

@@ -37,8 +37,7 @@ pub enum Point {
 
 impl Point {
     /// Every point.
-    pub const ALL: [Self; 11] = [
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 13] = [
         Self::BeforeSend,
         Self::AfterSend,
         Self::AfterAnswer,

@@ -147,20 +147,11 @@ impl Row {
 
     /// Returns the text of a column.
     pub fn text(&self, column: &'static str) -> Result<String, Error> {
-        self.optional_text(column)?.ok_or_else(|| corrupt(column, "it is empty"))
+        self.str(column).map(str::to_owned)
     }
 
     /// Returns the text of a column; none where it is NULL.
     pub fn optional_text(&self, column: &'static str) -> Result<Option<String>, Error> {
-        match self.cell(column)? {
-            Value::Null => Ok(None),
-            Value::Text(text) => Ok(Some(text.clone())),
-            _ => Err(corrupt(column, "no text")),
-    pub(crate) fn text(&self, column: &'static str) -> Result<String, Error> {
-        self.str(column).map(str::to_owned)
-    }
-
-    pub(crate) fn optional_text(&self, column: &'static str) -> Result<Option<String>, Error> {
         Ok(self.optional_str(column)?.map(str::to_owned))
     }
 
@@ -172,7 +163,7 @@ impl Row {
         match self.cell(column)? {
             Value::Null => Ok(None),
             Value::Text(text) => Ok(Some(text)),
-            Value::Int(_) => Err(corrupt(column, "a number, and should be text")),
+            _ => Err(corrupt(column, "no text")),
         }
     }
 
@@ -235,8 +226,6 @@ impl Row {
 
     /// Returns the JSON of a column.
     pub fn json(&self, column: &'static str) -> Result<serde_json::Value, Error> {
-        serde_json::from_str(&self.text(column)?).map_err(|error| corrupt(column, &error.to_string()))
-    pub(crate) fn json(&self, column: &'static str) -> Result<serde_json::Value, Error> {
         serde_json::from_str(self.str(column)?).map_err(|error| corrupt(column, &error.to_string()))
     }
 }
