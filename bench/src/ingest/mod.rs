@@ -9,6 +9,7 @@
 mod figures;
 mod ours;
 mod python;
+pub(crate) mod update;
 
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, ChildStdin, Command, ExitCode, Stdio};
@@ -28,6 +29,7 @@ pub(crate) const AS_INGEST: &str = "ingest-process";
 
 /// The records on a page.
 const PAGE: u64 = 100;
+const INSTITUTION: &str = "01BENCH_INST";
 const LEAST_RATE: f64 = 10_000.0;
 const LEAST_RATIO: f64 = 8.0;
 const MOST_MEMORY: u64 = 300;

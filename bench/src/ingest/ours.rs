@@ -10,9 +10,9 @@ use runtime::SystemClock;
 use serde_json::json;
 use store::Database;
 
+use super::INSTITUTION;
 use super::figures::{Figures, anonymous_mb, cpu_seconds};
 
-const INSTITUTION: &str = "01BENCH_INST";
 /// The time between two measurements of memory.
 const EVERY: Duration = Duration::from_millis(50);
 
