@@ -1,7 +1,6 @@
 //! The catalogue's database: on SQLite the file `catalogue.db` next to the hub's, on PostgreSQL the schema `catalogue` on
 //! the hub's server.
 
-#![allow(dead_code)]
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 

@@ -7,6 +7,12 @@ pub enum Error {
     /// The database.
     #[error(transparent)]
     Store(#[from] store::Error),
+    /// The search index.
+    #[error(transparent)]
+    Index(#[from] search::Error),
+    /// A thread of the index ended early.
+    #[error("the indexing ended early ({0}); this is a fault of the program")]
+    Indexing(String),
     /// Another node harvests the institution.
     #[error("another node harvests {0} at the moment")]
     InUse(String),

@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
 
+mod grouping;
 mod harness;
 mod harvesting;
+mod loading;
 mod source;
