@@ -55,7 +55,14 @@ pub(crate) fn run(scale: Scale) -> Result<Verdict, String> {
     let met = ours.rate() >= LEAST_RATE && ratio >= LEAST_RATIO && ours.memory_mb <= MOST_MEMORY;
     Ok(Verdict {
         table,
-        notes: python.peers(),
+        notes: [
+            ours.after.grouping.line("grouping", ours.records),
+            ours.after.indexing.line("index", ours.records),
+            format!("{} groups of {} editions", ours.after.groups, records / 8 * 5),
+        ]
+        .into_iter()
+        .chain(python.peers())
+        .collect(),
         figure: format!(
             "{:.0} records a second, {ratio:.1} times less processor time a record, {} MB",
             ours.rate(),

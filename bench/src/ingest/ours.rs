@@ -6,12 +6,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use catalogue::{Catalogue, Harvest, HarvestSettings, Kind, Run};
-use runtime::SystemClock;
+use runtime::{Clock as _, SystemClock};
+use search::Index;
 use serde_json::json;
 use store::Database;
 
 use super::INSTITUTION;
-use super::figures::{Figures, anonymous_mb, cpu_seconds};
+use super::figures::{After, Figures, Stage, anonymous_mb, cpu_seconds};
 
 /// The time between two measurements of memory.
 const EVERY: Duration = Duration::from_millis(50);
@@ -23,27 +24,41 @@ pub(super) fn harvest(url: &str) -> Result<Figures, String> {
 }
 
 async fn all(url: &str) -> Result<Figures, String> {
-    let begun = Instant::now();
     let directory = tempfile::tempdir().map_err(|error| error.to_string())?;
     let database = Database::Sqlite(Catalogue::path(directory.path()));
     let catalogue = Catalogue::open(&database, None).await.map_err(|error| error.to_string())?;
-    let run = run(&catalogue, url);
-    tokio::pin!(run);
-    let (mut memory_mb, mut clock) = (0, tokio::time::interval(EVERY));
-    let run = loop {
-        tokio::select! {
-            run = &mut run => break run?,
-            _ = clock.tick() => memory_mb = memory_mb.max(anonymous_mb()),
-        }
-    };
+    let (run, harvest) = measured(run(&catalogue, url)).await?;
+    let clock = SystemClock::default();
+    let grouped = async { catalogue.group_all("bench", || clock.now()).await.map_err(|error| error.to_string()) };
+    let (_, grouping) = measured(grouped).await?;
+    let index = Arc::new(Index::open(&directory.path().join("index")).map_err(|error| error.to_string())?);
+    let indexed = async { catalogue.index_changes(&index, &[]).await.map_err(|error| error.to_string()) };
+    let (_, indexing) = measured(indexed).await?;
+    let groups = catalogue.groups().await.map_err(|error| error.to_string())?;
     let failed = run.report.failures();
     Ok(Figures {
         records: run.report.records.saturating_sub(failed),
         failed,
-        seconds: begun.elapsed().as_secs_f64(),
-        cpu_seconds: cpu_seconds(),
-        memory_mb,
+        seconds: harvest.seconds,
+        cpu_seconds: harvest.cpu_seconds,
+        memory_mb: harvest.memory_mb,
+        after: After { grouping, indexing, groups },
     })
+}
+
+/// Measures a stage. Memory is the largest seen.
+async fn measured<T>(stage: impl Future<Output = Result<T, String>>) -> Result<(T, Stage), String> {
+    let (begun, cpu) = (Instant::now(), cpu_seconds());
+    tokio::pin!(stage);
+    let (mut memory_mb, mut clock) = (0, tokio::time::interval(EVERY));
+    let done = loop {
+        tokio::select! {
+            done = &mut stage => break done?,
+            _ = clock.tick() => memory_mb = memory_mb.max(anonymous_mb()),
+        }
+    };
+    let stage = Stage { seconds: begun.elapsed().as_secs_f64(), cpu_seconds: cpu_seconds() - cpu, memory_mb };
+    Ok((done, stage))
 }
 
 async fn run(catalogue: &Catalogue, url: &str) -> Result<Run, String> {
