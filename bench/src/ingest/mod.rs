@@ -52,7 +52,8 @@ pub(crate) fn run(scale: Scale) -> Result<Verdict, String> {
         return Err(format!("{} of {records} records arrived", ours.records + ours.failed));
     }
     let ratio = theirs.micros_each() / ours.micros_each();
-    let met = ours.rate() >= LEAST_RATE && ratio >= LEAST_RATIO && ours.memory_mb <= MOST_MEMORY;
+    let memory_mb = ours.memory_mb.max(ours.after.grouping.memory_mb).max(ours.after.indexing.memory_mb);
+    let met = ours.rate() >= LEAST_RATE && ratio >= LEAST_RATIO && memory_mb <= MOST_MEMORY;
     Ok(Verdict {
         table,
         notes: [
@@ -64,9 +65,8 @@ pub(crate) fn run(scale: Scale) -> Result<Verdict, String> {
         .chain(python.peers())
         .collect(),
         figure: format!(
-            "{:.0} records a second, {ratio:.1} times less processor time a record, {} MB",
-            ours.rate(),
-            ours.memory_mb
+            "{:.0} records harvested a second, {ratio:.1} times less processor time a record, {memory_mb} MB in any stage",
+            ours.rate()
         ),
         target: format!("at least {LEAST_RATE:.0}, at least {LEAST_RATIO:.0} times, at most {MOST_MEMORY} MB"),
         met,
