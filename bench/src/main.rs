@@ -128,6 +128,11 @@ const BENCHES: &[Bench] = &[
         run: |args| parse::run(args.scale()),
     },
     Bench {
+        name: "update",
+        about: "records that change and are deleted at a source that fails: the catalogue holds what the source holds",
+        run: |args| ingest::update::run(args.scale()),
+    },
+    Bench {
         name: "nodes",
         about: "1, 2 and 3 processes on one PostgreSQL: throughput, and work doubled by a node stopped past its lease",
         run: |args| nodes::run(args.scale(), args.database.as_deref()),

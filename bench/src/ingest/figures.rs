@@ -15,6 +15,46 @@ pub(super) struct Figures {
     pub(super) cpu_seconds: f64,
     /// The largest anonymous memory, in MB; 0 where it wasn't measured.
     pub(super) memory_mb: u64,
+    /// What follows a harvest.
+    pub(super) after: After,
+}
+
+/// Grouping and index after a harvest; 0 where there is none.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct After {
+    pub(super) grouping: Stage,
+    pub(super) indexing: Stage,
+    pub(super) groups: u64,
+}
+
+/// What a stage took.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Stage {
+    pub(super) seconds: f64,
+    pub(super) cpu_seconds: f64,
+    pub(super) memory_mb: u64,
+}
+
+impl Stage {
+    /// One line for the report.
+    pub(super) fn line(self, name: &str, records: u64) -> String {
+        let records = records as f64;
+        format!(
+            "{name}: {:.0} records/s, {:.1} µs of a processor a record, {} MB",
+            records / self.seconds.max(f64::EPSILON),
+            self.cpu_seconds * 1e6 / records.max(1.0),
+            self.memory_mb
+        )
+    }
+
+    fn to_json(self) -> Value {
+        json!([self.seconds, self.cpu_seconds, self.memory_mb])
+    }
+
+    fn read(value: &Value) -> Self {
+        let number = |at: usize| value[at].as_f64().unwrap_or_default();
+        Self { seconds: number(0), cpu_seconds: number(1), memory_mb: number(2) as u64 }
+    }
 }
 
 impl Figures {
@@ -41,7 +81,8 @@ impl Figures {
 
     pub(super) fn to_json(self) -> Value {
         json!({"records": self.records, "failed": self.failed, "seconds": self.seconds, "cpu_seconds": self.cpu_seconds,
-            "memory_mb": self.memory_mb})
+            "memory_mb": self.memory_mb, "grouping": self.after.grouping.to_json(),
+            "indexing": self.after.indexing.to_json(), "groups": self.after.groups})
     }
 
     /// Reads the figures that a process printed.
@@ -58,6 +99,11 @@ impl Figures {
             seconds: number("seconds"),
             cpu_seconds: number("cpu_seconds"),
             memory_mb: number("memory_mb") as u64,
+            after: After {
+                grouping: Stage::read(&value["grouping"]),
+                indexing: Stage::read(&value["indexing"]),
+                groups: number("groups") as u64,
+            },
         })
     }
 }

@@ -9,6 +9,7 @@
 mod figures;
 mod ours;
 mod python;
+pub(crate) mod update;
 
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, ChildStdin, Command, ExitCode, Stdio};
@@ -28,6 +29,7 @@ pub(crate) const AS_INGEST: &str = "ingest-process";
 
 /// The records on a page.
 const PAGE: u64 = 100;
+const INSTITUTION: &str = "01BENCH_INST";
 const LEAST_RATE: f64 = 10_000.0;
 const LEAST_RATIO: f64 = 8.0;
 const MOST_MEMORY: u64 = 300;
@@ -44,20 +46,27 @@ pub(crate) fn run(scale: Scale) -> Result<Verdict, String> {
     table.set_header(["harvester", "records", "not readable", "records/s", "µs of a processor a record", "RssAnon"]);
     let ours = Source::with(records, |url| figures::of_process(AS_INGEST, url))?;
     let theirs = Source::with(for_peer, |url| python.harvest(url))?;
-    table.add_row(ours.row("Consort's crates: harvest, read, keys, a bare table"));
+    table.add_row(ours.row("Consort's harvest into its catalogue"));
     table.add_row(theirs.row("sickle, pymarc, SQLite"));
     if ours.records + ours.failed != records {
         return Err(format!("{} of {records} records arrived", ours.records + ours.failed));
     }
     let ratio = theirs.micros_each() / ours.micros_each();
-    let met = ours.rate() >= LEAST_RATE && ratio >= LEAST_RATIO && ours.memory_mb <= MOST_MEMORY;
+    let memory_mb = ours.memory_mb.max(ours.after.grouping.memory_mb).max(ours.after.indexing.memory_mb);
+    let met = ours.rate() >= LEAST_RATE && ratio >= LEAST_RATIO && memory_mb <= MOST_MEMORY;
     Ok(Verdict {
         table,
-        notes: python.peers(),
+        notes: [
+            ours.after.grouping.line("grouping", ours.records),
+            ours.after.indexing.line("index", ours.records),
+            format!("{} groups of {} editions", ours.after.groups, records / 8 * 5),
+        ]
+        .into_iter()
+        .chain(python.peers())
+        .collect(),
         figure: format!(
-            "{:.0} records a second, {ratio:.1} times less processor time a record, {} MB",
-            ours.rate(),
-            ours.memory_mb
+            "{:.0} records harvested a second, {ratio:.1} times less processor time a record, {memory_mb} MB in any stage",
+            ours.rate()
         ),
         target: format!("at least {LEAST_RATE:.0}, at least {LEAST_RATIO:.0} times, at most {MOST_MEMORY} MB"),
         met,

@@ -1,86 +1,82 @@
-//! Consort's side: harvest, read, identifiers and match keys, and a table in SQLite.
+//! Consort's side: the catalogue's harvest into its database.
 
-use std::time::Instant;
+#![allow(clippy::disallowed_methods, reason = "a benchmark measures by the machine's clock")]
 
-use marc::CompactRecord;
-use oai_pmh::{Client, Event, Record, Selection};
-use rusqlite::{Connection, params};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
-use super::figures::{Figures, anonymous_mb, cpu_seconds};
+use catalogue::{Catalogue, Harvest, HarvestSettings, Kind, Run};
+use runtime::{Clock as _, SystemClock};
+use search::Index;
+use serde_json::json;
+use store::Database;
 
-/// Pages that are committed together.
-const TOGETHER: u64 = 20;
+use super::INSTITUTION;
+use super::figures::{After, Figures, Stage, anonymous_mb, cpu_seconds};
+
+/// The time between two measurements of memory.
+const EVERY: Duration = Duration::from_millis(50);
 
 /// Harvests a source.
 pub(super) fn harvest(url: &str) -> Result<Figures, String> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.map_err(|error| error.to_string())?;
-    runtime.block_on(all(url))
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    runtime.map_err(|error| error.to_string())?.block_on(all(url))
 }
 
 async fn all(url: &str) -> Result<Figures, String> {
-    let begun = Instant::now();
     let directory = tempfile::tempdir().map_err(|error| error.to_string())?;
-    let mut table = Records::open(&directory.path().join("records.db")).map_err(|error| error.to_string())?;
-    let client = Client::builder(url).build().map_err(|error| error.to_string())?;
-    let mut harvest = client.harvest(Selection { metadata_prefix: "marc21".to_owned(), ..Selection::default() });
-    let (mut records, mut failed, mut pages, mut memory_mb) = (0, 0, 0_u64, 0);
-    while let Some(event) = harvest.next().await.map_err(|error| error.to_string())? {
-        match event {
-            Event::Record(record) => match table.add(&record) {
-                Ok(true) => records += 1,
-                Ok(false) => failed += 1,
-                Err(error) => return Err(error.to_string()),
-            },
-            Event::SetAside(_) => failed += 1,
-            Event::Page(checkpoint) => {
-                pages += 1;
-                if pages.is_multiple_of(TOGETHER) || checkpoint.complete {
-                    table.commit().map_err(|error| error.to_string())?;
-                    memory_mb = memory_mb.max(anonymous_mb());
-                }
-            }
-            Event::Retrying { .. } | Event::Restarted { .. } => {}
-        }
-    }
-    Ok(Figures { records, failed, seconds: begun.elapsed().as_secs_f64(), cpu_seconds: cpu_seconds(), memory_mb })
+    let database = Database::Sqlite(Catalogue::path(directory.path()));
+    let catalogue = Catalogue::open(&database, None).await.map_err(|error| error.to_string())?;
+    let (run, harvest) = measured(run(&catalogue, url)).await?;
+    let clock = SystemClock::default();
+    let grouped = async { catalogue.group_all("bench", || clock.now()).await.map_err(|error| error.to_string()) };
+    let (_, grouping) = measured(grouped).await?;
+    let index = Arc::new(Index::open(&directory.path().join("index")).map_err(|error| error.to_string())?);
+    let indexed = async { catalogue.index_changes(&index, &[]).await.map_err(|error| error.to_string()) };
+    let (_, indexing) = measured(indexed).await?;
+    let groups = catalogue.groups().await.map_err(|error| error.to_string())?;
+    let failed = run.report.failures();
+    Ok(Figures {
+        records: run.report.records.saturating_sub(failed),
+        failed,
+        seconds: harvest.seconds,
+        cpu_seconds: harvest.cpu_seconds,
+        memory_mb: harvest.memory_mb,
+        after: After { grouping, indexing, groups },
+    })
 }
 
-/// A table of records with their keys, as the peer has it.
-struct Records {
-    file: Connection,
-    record: CompactRecord,
-    encoded: Vec<u8>,
+/// Measures a stage. Memory is the largest seen.
+async fn measured<T>(stage: impl Future<Output = Result<T, String>>) -> Result<(T, Stage), String> {
+    let (begun, cpu) = (Instant::now(), cpu_seconds());
+    tokio::pin!(stage);
+    let (mut memory_mb, mut clock) = (0, tokio::time::interval(EVERY));
+    let done = loop {
+        tokio::select! {
+            done = &mut stage => break done?,
+            _ = clock.tick() => memory_mb = memory_mb.max(anonymous_mb()),
+        }
+    };
+    let stage = Stage { seconds: begun.elapsed().as_secs_f64(), cpu_seconds: cpu_seconds() - cpu, memory_mb };
+    Ok((done, stage))
 }
 
-impl Records {
-    fn open(path: &std::path::Path) -> rusqlite::Result<Self> {
-        let file = Connection::open(path)?;
-        file.execute_batch(
-            "PRAGMA journal_mode = WAL;
-             CREATE TABLE record (id TEXT PRIMARY KEY, datestamp TEXT, keys TEXT, identifiers TEXT, marc BLOB);
-             BEGIN",
-        )?;
-        Ok(Self { file, record: CompactRecord::default(), encoded: Vec::new() })
-    }
-
-    /// Adds a record. Returns whether it could be read.
-    fn add(&mut self, record: &Record) -> rusqlite::Result<bool> {
-        let Some(xml) = &record.metadata else { return Ok(true) };
-        if marc::marcxml::read_compact(xml, &[], &mut self.record).is_err() {
-            return Ok(false);
-        }
-        let (keys, identifiers) =
-            (format!("{:?}", self.record.match_keys()), format!("{:?}", self.record.identifiers()));
-        let stamp = record.datestamp.map(|at| at.to_string());
-        self.encoded.clear();
-        self.record.encode(&mut self.encoded);
-        let mut statement = self.file.prepare_cached("INSERT OR REPLACE INTO record VALUES (?, ?, ?, ?, ?)")?;
-        statement.execute(params![record.identifier, stamp, keys, identifiers, self.encoded])?;
-        Ok(true)
-    }
-
-    fn commit(&self) -> rusqlite::Result<()> {
-        self.file.execute_batch("COMMIT; BEGIN")
-    }
+async fn run(catalogue: &Catalogue, url: &str) -> Result<Run, String> {
+    let settings = json!({"harvest": {
+        "url": url,
+        "holdings": {"tag": "852", "id": "8", "library": "b", "location": "c", "call_number": "h"},
+        "items": {"tag": "ITM", "id": "i", "holding": "h", "barcode": "a", "library": "b", "location": "c", "material_type": "m"},
+    }});
+    let settings = settings.as_object().map(HarvestSettings::read).ok_or("there are no settings")?;
+    let settings = settings.map_err(|faults| format!("{faults:?}"))?.ok_or("there are no settings")?;
+    let (_stop, stopped) = tokio::sync::watch::channel(false);
+    let harvest = Harvest {
+        catalogue,
+        clock: Arc::new(SystemClock::default()),
+        client_clock: None,
+        node: "bench",
+        institution: INSTITUTION,
+        settings: &settings,
+    };
+    harvest.run(Kind::Full, &stopped).await.map_err(|error| error.to_string())
 }

@@ -9,7 +9,7 @@ use crate::client::{Body, Client, Stop};
 use crate::error::{Error, Result};
 use crate::page::{Item, Page};
 use crate::reader::PageReader;
-use crate::record::{Record, SetAside};
+use crate::record::{Fault, Record, SetAside};
 use crate::retry::{Failure, Tries};
 use crate::verb::Verb;
 
@@ -26,8 +26,8 @@ pub enum Event {
     /// A page has ended. Everything since the previous checkpoint belongs to it: commit the records and the checkpoint
     /// together. The harvest has ended if the checkpoint is [`complete`](Checkpoint::complete).
     Page(Box<Checkpoint>),
-    /// A page can't be had just now, and will be requested again after a wait. Records since the last checkpoint will
-    /// come once more.
+    /// A page can't be had just now, and will be requested again after a wait. Everything since the last checkpoint will
+    /// come once more: discard what isn't stored.
     Retrying {
         /// The wait, which takes place in the next call of [`Harvest::next`].
         wait: Duration,
@@ -73,6 +73,8 @@ struct Reading {
     body: Body,
     reader: PageReader,
     is_over: bool,
+    /// Records at which the page ended. If it turns out to be cut off, it is requested once more, and they are not lost.
+    cut_off: Vec<SetAside>,
 }
 
 impl Harvest {
@@ -117,13 +119,18 @@ impl Harvest {
                 State::Ask => match self.ask().await {
                     Ok(body) => {
                         let reader = PageReader::new(self.client.limits());
-                        self.state = State::Reading(Box::new(Reading { body, reader, is_over: false }));
+                        self.state =
+                            State::Reading(Box::new(Reading { body, reader, is_over: false, cut_off: Vec::new() }));
                     }
                     Err(Stop::Error(error)) => return Err(error),
                     Err(Stop::Failure(failure)) => return self.retry(failure).map(Some),
                 },
                 State::Reading(reading) => {
                     match reading.reader.next() {
+                        Ok(Some(Item::SetAside(place))) if place.fault == Fault::Truncated => {
+                            reading.cut_off.push(place);
+                            continue;
+                        }
                         Ok(Some(item)) => {
                             if let Some(event) = self.item(item) {
                                 return Ok(Some(event));
@@ -131,6 +138,11 @@ impl Harvest {
                             continue;
                         }
                         Ok(None) if reading.is_over => {
+                            if reading.reader.page().complete
+                                && let Some(place) = reading.cut_off.pop()
+                            {
+                                return Ok(self.item(Item::SetAside(place)));
+                            }
                             let page = reading.reader.page().clone();
                             return self.end_page(page).map(Some);
                         }

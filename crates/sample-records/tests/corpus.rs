@@ -4,8 +4,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
-use oai_pmh::{Checkpoint, Client, Error, Event, Selection};
+use futures::future::BoxFuture;
+use jiff::Timestamp;
+use oai_pmh::{Checkpoint, Client, Clock, Error, Event, Selection};
 use sample_records::{Corpus, Damage, Faults, Options, Server};
 
 fn corpus(records: u64) -> Arc<Corpus> {
@@ -14,8 +17,22 @@ fn corpus(records: u64) -> Arc<Corpus> {
 
 async fn server(corpus: &Arc<Corpus>, faults: Faults) -> (Server, Client) {
     let server = Server::start(Arc::clone(corpus), ([127, 0, 0, 1], 0).into(), 50, faults).await.unwrap();
-    let client = Client::builder(server.url()).build().unwrap();
+    let client = Client::builder(server.url()).clock(Arc::new(NoWait)).build().unwrap();
     (server, client)
+}
+
+/// A clock that doesn't wait.
+#[derive(Debug)]
+struct NoWait;
+
+impl Clock for NoWait {
+    fn now(&self) -> Timestamp {
+        Timestamp::UNIX_EPOCH
+    }
+
+    fn sleep(&self, _: Duration) -> BoxFuture<'_, ()> {
+        Box::pin(std::future::ready(()))
+    }
 }
 
 fn selection() -> Selection {
@@ -109,7 +126,7 @@ async fn harvest_of_changes_after_a_generation_gives_the_new_state() {
 #[tokio::test]
 async fn faults_change_nothing_in_the_result() {
     let corpus = corpus(500);
-    let faults = Faults { busy_every: Some(4), bad_token_every: Some(7), break_every: None, repeat_from: None };
+    let faults = Faults { busy_every: Some(4), bad_token_every: Some(7), break_every: Some(9), repeat_from: None };
     let (server, client) = server(&corpus, faults).await;
     let (records, set_aside, _) = harvest(&client, selection()).await.unwrap();
     assert_eq!((records, set_aside), expected(&corpus, 0));
