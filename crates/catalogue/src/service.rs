@@ -219,6 +219,10 @@ fn due_kind(settings: &HarvestSettings, source: Option<&SourceState>, now: Times
 async fn keep_grouped(catalogue: Catalogue, node: String, clock: Arc<dyn Clock>, mut stopped: watch::Receiver<bool>) {
     loop {
         let result = async {
+            // An idle node writes nothing.
+            if !catalogue.has_pending().await? {
+                return Ok(0);
+            }
             match catalogue.lease_grouping(&node, clock.now()).await? {
                 Some(lease) => catalogue.group_some(&lease, clock.now()).await,
                 None => Ok(0),

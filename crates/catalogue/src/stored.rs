@@ -136,6 +136,11 @@ impl Catalogue {
         Ok(rows.first().map_or(Ok(0), |row| row.count("records"))?)
     }
 
+    /// Returns whether a record waits for grouping.
+    pub async fn has_pending(&self) -> Result<bool, Error> {
+        Ok(!self.store.read("SELECT record FROM pending LIMIT 1", values![]).await?.is_empty())
+    }
+
     /// Returns how many groups have a shown record.
     pub async fn groups(&self) -> Result<u64, Error> {
         let rows = self.store.read("SELECT COUNT(*) AS editions FROM edition WHERE members > 0", values![]).await?;
