@@ -16,13 +16,13 @@ def check(claim, what):
 
 def with_sruthi():
     described = sruthi.explain(url)
-    check(described.server.host == "127.0.0.1", f"the host is {described.server.host}")
+    check(described.server["host"] == "127.0.0.1", f"the server is {described.server}")
     check("dc" in described.schema, f"the schemas are {list(described.schema)}")
     check("title" in described.index["dc"], f"the indexes are {described.index}")
     # The client follows nextRecordPosition through three pages.
     records = sruthi.searchretrieve(url, query='dc.title = "fish 魚"', maximum_records=10)
     check(records.count == 25, f"25 titles match, and {records.count} were counted")
-    check(len({record["id"] if "id" in record else str(record) for record in records}) == 25, "some titles came twice")
+    check(len({str(record["controlfield"]) for record in records}) == 25, "some titles came twice")
     one = sruthi.searchretrieve(url, query="dc.creator = mueller and dc.date = 1953", record_schema="dc")
     check(one.count == 1, f"{one.count} titles of 1953")
     check(one[0]["title"] == "Volume 3 of fish & 魚", f"the title is {one[0]}")
@@ -34,7 +34,7 @@ def with_sruthi():
 
 
 def with_yaz():
-    commands = f"sru get 1.2\nopen {url}\nfind dc.title=volume\nshow 1+2\nquit\n"
+    commands = f"open {url}\nsru get 1.2\nfind dc.title=volume\nshow 1+2\nquit\n"
     done = subprocess.run(["yaz-client"], input=commands, capture_output=True, text=True, timeout=20, check=False)
     check("Number of hits: 25" in done.stdout, f"yaz-client wrote {done.stdout}")
     check("Volume" in done.stdout, f"yaz-client wrote {done.stdout}")
