@@ -22,11 +22,13 @@ mod crash;
 mod fair;
 mod http;
 mod idle;
+mod ingest;
 mod lifecycles;
 mod live;
 mod load;
 mod nodes;
 mod outage;
+mod parse;
 mod quota;
 mod report;
 mod sim;
@@ -116,6 +118,21 @@ const BENCHES: &[Bench] = &[
         run: |args| http::run(args.scale()),
     },
     Bench {
+        name: "ingest",
+        about: "records harvested by OAI-PMH, read, and stored with their keys, compared with sickle, pymarc and SQLite",
+        run: |args| ingest::run(args.scale()),
+    },
+    Bench {
+        name: "parse",
+        about: "MARCXML to compact records, compared with yaz-marcdump on the same file",
+        run: |args| parse::run(args.scale()),
+    },
+    Bench {
+        name: "update",
+        about: "records that change and are deleted at a source that fails: the catalogue holds what the source holds",
+        run: |args| ingest::update::run(args.scale()),
+    },
+    Bench {
         name: "nodes",
         about: "1, 2 and 3 processes on one PostgreSQL: throughput, and work doubled by a node stopped past its lease",
         run: |args| nodes::run(args.scale(), args.database.as_deref()),
@@ -197,6 +214,13 @@ fn main() -> ExitCode {
         && first == http::AS_BARE
     {
         return http::serve(file.into());
+    }
+    if let (Some(first), Some(of)) = (arguments.peek(), std::env::args().nth(2)) {
+        match first.to_str() {
+            Some(ingest::AS_SOURCE) => return ingest::serve(&of),
+            Some(ingest::AS_INGEST) => return ingest::ingest(&of),
+            _ => {}
+        }
     }
     let args = Args::parse();
     match args.name.as_str() {

@@ -15,6 +15,7 @@ CODES = {
     "pickup-locations": os.environ["KNOWN_PICKUP_LOCATIONS"].split(),
     "keys": ["GENERATED-KEY"],
     "users": ["GENERATED-USER"],
+    "catalogue": ["GENERATED-TITLE"],
 }
 number = itertools.count()
 

@@ -3,13 +3,33 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use store::{BulkRecord, BulkStore};
+use store::{BulkStore, Database, SchemaVersion, Sql, Store, Value};
 use tokio::task::JoinHandle;
 
 use super::units::text;
 
 const ROWS: u64 = 500;
 const BYTES: usize = 1_000;
+
+const TABLES: &[SchemaVersion] = &[SchemaVersion {
+    both: "CREATE TABLE record (id TEXT PRIMARY KEY, body TEXT NOT NULL);",
+    sqlite: "",
+    postgres: "",
+}];
+const PUT: Sql = Sql {
+    sqlite: "INSERT INTO record (id, body) VALUES ($1, $2) ON CONFLICT (id) DO UPDATE SET body = excluded.body",
+    postgres: "INSERT INTO record (id, body) SELECT * FROM unnest(CAST($1 AS TEXT[]), CAST($2 AS TEXT[])) \
+               ON CONFLICT (id) DO UPDATE SET body = excluded.body",
+};
+
+/// Opens a database for bulk writes, next to the hub's.
+pub(super) async fn open(hub: &Store, database: &Database) -> Result<BulkStore, String> {
+    let own = match database {
+        Database::Sqlite(path) => Database::Sqlite(path.with_extension("bulk.db")),
+        server @ Database::Postgres(_) => server.clone(),
+    };
+    BulkStore::open(&own, "bulk", TABLES, Some(hub.clone())).await.map_err(text)
+}
 
 /// A writer in a task of its own.
 pub(super) struct Bulk {
@@ -34,10 +54,10 @@ impl Bulk {
 async fn write(store: BulkStore, over: Arc<AtomicBool>) -> Result<u64, String> {
     let (body, mut rows) = ("x".repeat(BYTES), 0);
     while !over.load(Ordering::Relaxed) {
-        let record =
-            |number: u64| BulkRecord { institution: "01LEND".into(), id: format!("{number:012}"), body: body.clone() };
-        let batch: Vec<BulkRecord> = (rows..rows + ROWS).map(record).collect();
-        store.put_records(&batch).await.map_err(text)?;
+        let record = |number: u64| vec![Value::from(format!("{number:012}")), Value::from(body.as_str())];
+        let mut batch = store.batch();
+        batch.run_for_each(PUT, (rows..rows + ROWS).map(record).collect());
+        store.commit(batch).await.map_err(text)?;
         rows += ROWS;
     }
     Ok(rows)

@@ -100,7 +100,7 @@ async fn sqlite(plan: Plan) -> Result<(Vec<Line>, Vec<String>), String> {
     let file = |name: &str| dir.path().join(name);
     let database = Database::Sqlite(file("store.db"));
     let store = units::open(&database).await?;
-    let bulk = BulkStore::open(&store, &database).await.map_err(units::text)?;
+    let bulk = bulk::open(&store, &database).await?;
     let mut callers = Callers::new(store.clone());
     let mut bare = Bare::prepare(&file("bare.db"), plan.rounds.into()).await?;
     let (mut rates, mut of_bare) = (Rates::default(), Vec::new());
@@ -121,7 +121,7 @@ async fn sqlite(plan: Plan) -> Result<(Vec<Line>, Vec<String>), String> {
 async fn postgres(plan: Plan, url: &str) -> Result<(Vec<Line>, Vec<String>), String> {
     let database = Database::Postgres(url.to_owned().into());
     let store = units::open(&database).await?;
-    let bulk = BulkStore::open(&store, &database).await.map_err(units::text)?;
+    let bulk = bulk::open(&store, &database).await?;
     let mut callers = Callers::new(store.clone());
     let pgbench = Pgbench::prepare(url, &store).await?;
     let (mut rates, mut of_pgbench) = (Rates::default(), [const { Vec::new() }; 3]);

@@ -53,6 +53,9 @@ pub const OPERATIONS: &[(&str, Permission)] = &[
     ("list_reads", Permission::ReadLogs),
     ("export_patron", Permission::PatronData),
     ("erase_patron", Permission::PatronData),
+    ("search_catalogue", Permission::SearchCatalogue),
+    ("get_title", Permission::SearchCatalogue),
+    ("complete_search", Permission::SearchCatalogue),
     ("get_metrics", Permission::Monitor),
     // The answer has details only for a key with `Permission::Monitor`.
     ("get_health", Permission::Open),

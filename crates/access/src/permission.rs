@@ -50,6 +50,8 @@ pub enum Permission {
     ReadLogs,
     /// To export and to erase the data of a patron.
     PatronData,
+    /// To search the shared catalogue.
+    SearchCatalogue,
     /// To read metrics and the details of the hub's health.
     Monitor,
 }
@@ -97,6 +99,7 @@ pub const GRANTS: &[Grant] = &[
     of_own(Permission::ManageKeys, Scope::SetUp, ADMIN),
     of_own(Permission::ReadLogs, Scope::SetUp, ADMIN),
     of_own(Permission::PatronData, Scope::SetUp, ADMIN),
+    of_own(Permission::SearchCatalogue, Scope::Hub, READERS_AND_DISCOVERY),
     of_own(Permission::Monitor, Scope::Hub, MONITORS),
 ];
 
@@ -139,6 +142,7 @@ impl Permission {
             Self::ManageKeys => "manage API keys and users",
             Self::ReadLogs => "read the logs of administrative acts and of reads of patron data",
             Self::PatronData => "export and erase the data of a patron",
+            Self::SearchCatalogue => "search the shared catalogue",
             Self::Monitor => "read metrics and the details of the hub's health",
         }
     }

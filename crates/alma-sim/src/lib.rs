@@ -53,7 +53,7 @@ pub use scenario::{Scenario, ScenarioError};
 pub use seed::{Bib, Holding, Item, User};
 pub use sim::{NoAnswer, Sim};
 pub use staff::{ItemView, LoanView, RequestView, Staff};
-pub use state::publish::Publishing;
+pub use state::publish::{Enrichment, PublishedValue, Publishing};
 pub use state::scan::ScanResult;
 pub use state::staff::Mark;
 pub use webhooks::{Delivery, DeliveryStatus, WebhookProfile};

@@ -3,7 +3,8 @@
 //! Without the feature `armed` a point does nothing. With it, `CONSORT_DIES_AT=before_commit:3` kills the process the
 //! third time it reaches that point.
 
-/// A moment around a call of a library's system, around a commit of the store, or in a replacement of the master key.
+/// A moment around a call of a library's system, around a commit of the store or the search index, or in a replacement of the
+/// master key.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Point {
     /// The call is recorded as an intent, and not sent yet.
@@ -20,11 +21,23 @@ pub enum Point {
     AfterCommit,
     /// Some text is sealed with a new master key, and the next rows are about to be.
     InKeyRotation,
+    /// Harvested records and their checkpoint are ready, and nothing of them is stored.
+    BeforeRecordsStored,
+    /// Harvested records and their checkpoint are stored, and nobody has been notified.
+    AfterRecordsStored,
+    /// The groups of some records are decided, and nothing of that is stored.
+    BeforeGroupsStored,
+    /// The groups of some records are stored, and nobody has been notified.
+    AfterGroupsStored,
+    /// Changes of the search index are written, and the position of the change feed is not committed yet.
+    InIndexCommit,
+    /// A rebuilt search index is complete, and not in use yet.
+    BeforeIndexSwap,
 }
 
 impl Point {
     /// Every point.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 13] = [
         Self::BeforeSend,
         Self::AfterSend,
         Self::AfterAnswer,
@@ -32,6 +45,12 @@ impl Point {
         Self::BeforeCommit,
         Self::AfterCommit,
         Self::InKeyRotation,
+        Self::BeforeRecordsStored,
+        Self::AfterRecordsStored,
+        Self::BeforeGroupsStored,
+        Self::AfterGroupsStored,
+        Self::InIndexCommit,
+        Self::BeforeIndexSwap,
     ];
 
     /// Returns its name, such as `before_send`.
@@ -44,6 +63,12 @@ impl Point {
             Self::BeforeCommit => "before_commit",
             Self::AfterCommit => "after_commit",
             Self::InKeyRotation => "in_key_rotation",
+            Self::BeforeRecordsStored => "before_records_stored",
+            Self::AfterRecordsStored => "after_records_stored",
+            Self::BeforeGroupsStored => "before_groups_stored",
+            Self::AfterGroupsStored => "after_groups_stored",
+            Self::InIndexCommit => "in_index_commit",
+            Self::BeforeIndexSwap => "before_index_swap",
         }
     }
 }

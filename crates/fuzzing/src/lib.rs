@@ -13,13 +13,17 @@
 
 mod alma_answers;
 mod api;
+mod harvest;
+mod queries;
 mod records;
 
 use secrecy::SecretString;
 
 pub use alma_answers::{alma_json, alma_xml};
 pub use api::api_json;
-pub use records::{marc_iso2709, marcxml, oai_envelope};
+pub use harvest::oai_page;
+pub use queries::cql_query;
+pub use records::{marc_iso2709, marcxml, marcxml_compact, oai_envelope};
 
 /// A target's function.
 pub type Target = fn(&[u8]);
@@ -28,11 +32,14 @@ pub type Target = fn(&[u8]);
 pub const TARGETS: &[(&str, Target)] = &[
     ("marc_iso2709", marc_iso2709),
     ("marcxml", marcxml),
+    ("marcxml_compact", marcxml_compact),
     ("oai_envelope", oai_envelope),
+    ("oai_page", oai_page),
     ("alma_json", alma_json),
     ("alma_xml", alma_xml),
     ("webhook", webhook),
     ("api_json", api_json),
+    ("cql_query", cql_query),
 ];
 
 /// Reads a webhook's body. The signature covers its bytes, and its content is either read or refused.

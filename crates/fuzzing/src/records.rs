@@ -1,7 +1,8 @@
 //! Fuzz targets for MARC in its forms: a record that was read and written reads the same again.
 
+use grouping::{Keys, Verdict};
 use marc::marcxml::Namespace;
-use marc::{Field, Read, Record};
+use marc::{CompactRecord, Field, Read, Record};
 
 /// The largest number of records in one input. Each is read or refused, and the reader goes on to the next.
 const MOST_RECORDS: usize = 10_000;
@@ -34,6 +35,41 @@ pub fn oai_envelope(data: &[u8]) {
     let found = marc::marcxml::read_all(&text).take(MOST_RECORDS).filter(Result::is_ok).count();
     assert!(found <= text.matches("record").count(), "{found} records");
     marcxml(data);
+}
+
+/// MARCXML by the fast reader: it gives the same record as the thorough one, or both refuse the text. The keys of the
+/// record agree with themselves, and its stored form is read as it was written.
+pub fn marcxml_compact(data: &[u8]) {
+    let mut record = CompactRecord::default();
+    let read = marc::marcxml::read_compact(data, &[], &mut record);
+    if let Ok(text) = std::str::from_utf8(data) {
+        match (&read, marc::marcxml::read_one(text)) {
+            (Ok(repairs), Ok(thorough)) => {
+                assert_eq!((&record.to_record(), repairs), (&thorough.record, &thorough.repairs), "the readers differ");
+                compact_holds(&record);
+            }
+            (Err(error), Err(_)) => assert!(!error.to_string().is_empty()),
+            (fast, thorough) => panic!("only one reader accepts it: {fast:?}, {thorough:?}"),
+        }
+    }
+    if let Ok(mut records) = marc::marcxml::read_all_compact(data) {
+        for _ in 0..MOST_RECORDS {
+            match records.read(&mut record) {
+                Some(Ok(_)) => compact_holds(&record),
+                Some(Err(_)) => {}
+                None => break,
+            }
+        }
+    }
+}
+
+fn compact_holds(record: &CompactRecord) {
+    let mut stored = Vec::new();
+    record.encode(&mut stored);
+    assert_eq!(CompactRecord::decode(&stored).as_ref(), Ok(record), "it is stored otherwise than it is");
+    let keys = Keys::of(record);
+    let _ = (keys.lookups(), grouping::quality(record), record.title(), record.author());
+    assert_ne!(grouping::judge(&keys, &keys).verdict, Verdict::Different, "a record contradicts itself");
 }
 
 fn holds(read: &Read) {

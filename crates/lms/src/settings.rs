@@ -35,6 +35,9 @@ pub fn without_value(message: &str) -> String {
     }
 }
 
+/// Settings of an institution that other parts of the hub read and check: `harvest` is that of the catalogue.
+const OTHERS: [&str; 1] = ["harvest"];
+
 /// A reader for the keys of one settings table. It collects their faults.
 pub(crate) struct Reader<'a> {
     table: &'a Map<String, Value>,
@@ -44,7 +47,7 @@ pub(crate) struct Reader<'a> {
 
 impl<'a> Reader<'a> {
     pub(crate) fn new(table: &'a Map<String, Value>) -> Self {
-        Self { table, known: BTreeSet::new(), faults: Vec::new() }
+        Self { table, known: OTHERS.into(), faults: Vec::new() }
     }
 
     pub(crate) fn error(&mut self, key: &str, message: impl Into<String>) {

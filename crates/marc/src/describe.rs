@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::{Field, Isbn, Record};
+use crate::{CompactRecord, FieldRef, Isbn, Record};
 
 impl Record {
     /// Returns the content of field 001 without surrounding blanks.
@@ -16,18 +16,7 @@ impl Record {
     #[must_use]
     pub fn title(&self) -> Option<String> {
         let field = self.fields_tagged("245").find(|field| !field.subfields().is_empty())?;
-        let mut title = String::new();
-        for subfield in field.subfields().iter().filter(|subfield| matches!(subfield.code, 'a' | 'b' | 'n' | 'p')) {
-            if !title.is_empty() {
-                // The colon is in a medium designator ($h) that isn't part of the title.
-                title.push_str(match subfield.code {
-                    'b' if !title.ends_with([':', ';', '=', ',', '.', '/']) => " : ",
-                    _ => " ",
-                });
-            }
-            title.push_str(&sortable(subfield.value.trim()));
-        }
-        non_empty(without_isbd(&title))
+        title(field.subfields().iter().map(|subfield| (subfield.code, subfield.value.as_str())))
     }
 
     /// Returns the name in the main entry (100, 110, 111), or else in the first added entry (700, 710, 711).
@@ -35,7 +24,7 @@ impl Record {
     pub fn author(&self) -> Option<String> {
         let entry = |tags: [&str; 3]| self.fields.iter().find(|field| tags.iter().any(|tag| field.tag() == *tag));
         let field = entry(["100", "110", "111"]).or_else(|| entry(["700", "710", "711"]))?;
-        non_empty(without_isbd(&name(field)))
+        name(field.subfields().iter().map(|subfield| (subfield.code, subfield.value.as_str())))
     }
 
     /// Returns the valid ISBNs of the record (020 `a`), each once in the form that comes first.
@@ -46,9 +35,48 @@ impl Record {
     }
 }
 
-fn name(field: &Field) -> String {
-    let parts = field.subfields().iter().filter(|subfield| matches!(subfield.code, 'a' | 'b'));
-    parts.map(|subfield| subfield.value.trim()).collect::<Vec<_>>().join(" ")
+impl CompactRecord {
+    /// Returns the title; see [`Record::title`].
+    #[must_use]
+    pub fn title(&self) -> Option<String> {
+        self.fields_tagged("245").find(|field| field.subfields().next().is_some())?.title()
+    }
+
+    /// Returns the main author; see [`Record::author`].
+    #[must_use]
+    pub fn author(&self) -> Option<String> {
+        let entry = |tags: [&str; 3]| self.fields().find(|field| tags.iter().any(|tag| field.tag() == *tag));
+        let field = entry(["100", "110", "111"]).or_else(|| entry(["700", "710", "711"]))?;
+        name(field.subfields().map(|subfield| (subfield.code, subfield.value)))
+    }
+}
+
+impl FieldRef<'_> {
+    /// Returns the title in a field 245, or in the field 880 that is linked to one; see [`Record::title`].
+    #[must_use]
+    pub fn title(&self) -> Option<String> {
+        title(self.subfields().map(|subfield| (subfield.code, subfield.value)))
+    }
+}
+
+fn title<'a>(subfields: impl Iterator<Item = (char, &'a str)>) -> Option<String> {
+    let mut title = String::new();
+    for (code, value) in subfields.filter(|(code, _)| matches!(code, 'a' | 'b' | 'n' | 'p')) {
+        if !title.is_empty() {
+            // The colon is in a medium designator ($h) that isn't part of the title.
+            title.push_str(match code {
+                'b' if !title.ends_with([':', ';', '=', ',', '.', '/']) => " : ",
+                _ => " ",
+            });
+        }
+        title.push_str(&sortable(value.trim()));
+    }
+    non_empty(without_isbd(&title))
+}
+
+fn name<'a>(subfields: impl Iterator<Item = (char, &'a str)>) -> Option<String> {
+    let parts = subfields.filter(|(code, _)| matches!(code, 'a' | 'b'));
+    non_empty(without_isbd(&parts.map(|(_, value)| value.trim()).collect::<Vec<_>>().join(" ")))
 }
 
 /// Removes the marks around an article that is ignored in sorting (U+0098, U+009C).

@@ -48,6 +48,15 @@ pub enum ErrorKind {
     /// MARCXML: an entity other than the five of XML.
     #[error("unknown entity &{0};")]
     UnknownEntity(String),
+    /// MARCXML: bytes that are not UTF-8.
+    #[error("the text is not UTF-8")]
+    NotUtf8,
+    /// MARCXML: more bytes than the reader accepts.
+    #[error("more than {limit} bytes, which is the limit")]
+    TooLarge {
+        /// The limit in bytes.
+        limit: usize,
+    },
     /// MARCXML: no `record` element in the document.
     #[error("no MARC record in the document")]
     NoRecord,

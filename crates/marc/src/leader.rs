@@ -17,7 +17,8 @@ pub struct InvalidLeader(pub String);
 impl Leader {
     /// The number of characters in a leader.
     pub const LENGTH: usize = 24;
-    const CODING: usize = 9;
+    /// The position of the character coding.
+    pub(crate) const CODING: usize = 9;
 
     /// Returns the leader as text of 24 characters.
     #[must_use]

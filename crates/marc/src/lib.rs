@@ -8,7 +8,10 @@
 //! - [`iso2709::read_all`], [`iso2709::write`]: the exchange format, in UTF-8 or MARC-8;
 //! - [`marcxml::read_all`], [`marcxml::read_one`], [`marcxml::write`]: MARCXML with or without its namespace;
 //! - [`Record::builder`]: records made in code;
-//! - [`Record::title`], [`Record::author`], [`Record::isbns`], …: what a lending system needs from a record.
+//! - [`Record::title`], [`Record::author`], [`Record::isbns`], …: what a lending system needs from a record;
+//! - [`CompactRecord`]: the same record in few allocations, for catalogues of millions. It gives the
+//!   [identifiers](CompactRecord::identifiers), [match keys](CompactRecord::match_keys), [format](CompactRecord::format),
+//!   [languages](CompactRecord::languages) and [original scripts](CompactRecord::original_scripts).
 //!
 //! The text of a [`Record`] is always Unicode; leader position 09 declares that whatever the source was.
 //!
@@ -31,11 +34,16 @@
 //! ```
 
 mod build;
+pub mod compact;
 mod describe;
 mod error;
-mod isbn;
+mod fold;
+mod format;
+pub mod identifiers;
 pub mod iso2709;
+pub mod keys;
 mod leader;
+mod linked;
 mod marc8;
 pub mod marcxml;
 mod record;
@@ -43,9 +51,14 @@ mod repair;
 mod tag;
 
 pub use build::RecordBuilder;
+pub use compact::{CompactRecord, FieldRef, SubfieldRef};
 pub use error::{Error, ErrorKind, WriteError};
-pub use isbn::Isbn;
+pub use fold::fold;
+pub use format::{Carrier, Format, UnknownFormat};
+pub use identifiers::{Identifiers, Isbn};
+pub use keys::MatchKeys;
 pub use leader::{InvalidLeader, Leader};
+pub use linked::OriginalScript;
 pub use record::{Field, Record, Subfield};
 pub use repair::{Place, Read, Repair, RepairKind, Written};
 pub use tag::{InvalidTag, Tag};

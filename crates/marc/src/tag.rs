@@ -12,6 +12,7 @@ pub struct Tag([u8; 3]);
 pub struct InvalidTag(pub String);
 
 impl Tag {
+    #[inline]
     pub(crate) fn from_bytes(bytes: &[u8]) -> Option<Self> {
         let tag: [u8; 3] = bytes.try_into().ok()?;
         tag.iter().all(u8::is_ascii_alphanumeric).then_some(Self(tag))

@@ -343,23 +343,31 @@ impl Store {
         if self.is_postgres() {
             return Err(cannot("the store is on a PostgreSQL server; save it with pg_dump".to_owned()));
         }
-        let name = file.to_str().ok_or_else(|| cannot("the name is not UTF-8".to_owned()))?;
-        // SQLite takes an empty file that is there, and leaves its rights as they are.
-        let made = private::create_new(file).map_err(|error| match error.kind() {
-            std::io::ErrorKind::AlreadyExists => cannot("there is such a file already".to_owned()),
-            _ => cannot(error.to_string()),
-        })?;
-        let saved = self.read("VACUUM INTO $1", values![name]).await.map_err(|error| cannot(error.to_string()));
-        let saved = saved.map(drop);
-        let saved = saved.and_then(|()| {
-            made.sync_all().and_then(|()| private::sync_directory(file)).map_err(|error| cannot(error.to_string()))
-        });
-        if saved.is_err() {
-            // A part of a store is no backup.
-            let _ = std::fs::remove_file(file);
-        }
-        saved
+        save_into(file, async |name| self.read("VACUUM INTO $1", values![name]).await.map(drop)).await
     }
+}
+
+/// Saves a database into a new file that only this user may read, as a whole or not at all. `save` fills the file of this
+/// name.
+pub(crate) async fn save_into(
+    file: &std::path::Path,
+    save: impl AsyncFnOnce(String) -> Result<(), Error>,
+) -> Result<(), Error> {
+    let cannot = |what: String| Error::CannotOpen { place: file.display().to_string(), what };
+    let name = file.to_str().ok_or_else(|| cannot("the name is not UTF-8".to_owned()))?;
+    // SQLite takes an empty file that is there, and leaves its rights as they are.
+    let made = private::create_new(file).map_err(|error| match error.kind() {
+        std::io::ErrorKind::AlreadyExists => cannot("there is such a file already".to_owned()),
+        _ => cannot(error.to_string()),
+    })?;
+    let saved = save(name.to_owned()).await.map_err(|error| cannot(error.to_string())).and_then(|()| {
+        made.sync_all().and_then(|()| private::sync_directory(file)).map_err(|error| cannot(error.to_string()))
+    });
+    if saved.is_err() {
+        // A part of a store is no backup.
+        let _ = std::fs::remove_file(file);
+    }
+    saved
 }
 
 /// A cell as the digest takes it: its length, a colon and its characters; `-` for NULL.
@@ -368,6 +376,8 @@ fn written(cell: &Value) -> String {
         Value::Null => return "-".to_owned(),
         Value::Int(number) => number.to_string(),
         Value::Text(text) => text.clone(),
+        // No column of the hub's own tables has them.
+        Value::Bytes(_) | Value::List(_) => String::new(),
     };
     format!("{}:{text}", text.chars().count())
 }

@@ -9,8 +9,8 @@ pub enum Error {
     /// Somebody else has changed the request meanwhile: read it again and decide again.
     #[error("the request was changed meanwhile")]
     Conflict,
-    /// The intent's lease is somebody else's by now: write nothing.
-    #[error("the lease of the intent is lost")]
+    /// The lease is somebody else's by now: write nothing.
+    #[error("the lease is lost")]
     LeaseLost,
     /// Others wanted the same of the database at the same moment, and it undid this transaction: do all of it again.
     #[error("the database undid the transaction, since others wanted the same at the same moment")]

@@ -63,11 +63,11 @@ impl std::fmt::Debug for Postgres {
 
 impl Postgres {
     pub(crate) async fn open(url: &SecretString) -> Result<Self, Error> {
-        Self::open_with(url, "").await
+        Self::open_with(url, "", CONNECTIONS).await
     }
 
-    /// Opens it with further settings of its connections.
-    pub(crate) async fn open_with(url: &SecretString, further: &str) -> Result<Self, Error> {
+    /// Opens it with further settings of its connections, and at most so many of them.
+    pub(crate) async fn open_with(url: &SecretString, further: &str, connections: usize) -> Result<Self, Error> {
         // The URL holds a password, so only what the server says is reported.
         let mut config: Config = url.expose_secret().parse().map_err(|error: tokio_postgres::Error| {
             let what = format!("its URL can't be read ({})", describe(&error));
@@ -82,7 +82,7 @@ impl Postgres {
         }
         let manager = ManagerConfig { recycling_method: RecyclingMethod::Fast };
         let pool = Pool::builder(Manager::from_config(config.clone(), NoTls, manager))
-            .max_size(CONNECTIONS)
+            .max_size(connections)
             // The connection that was used last: its server process has everything in its caches.
             .queue_mode(QueueMode::Lifo)
             .wait_timeout(Some(PATIENCE))
@@ -216,6 +216,7 @@ fn read(names: &Arc<[String]>, row: &tokio_postgres::Row) -> Result<Row, Error> 
         Type::INT8 => Ok(row.try_get::<_, Option<i64>>(place)?.map_or(Value::Null, Value::Int)),
         Type::INT4 => Ok(row.try_get::<_, Option<i32>>(place)?.map_or(Value::Null, |number| Value::Int(number.into()))),
         Type::BOOL => Ok(row.try_get::<_, Option<bool>>(place)?.map_or(Value::Null, |yes| Value::Int(yes.into()))),
+        Type::BYTEA => Ok(row.try_get::<_, Option<Vec<u8>>>(place)?.map_or(Value::Null, Value::Bytes)),
         _ => Ok(row.try_get::<_, Option<String>>(place)?.map_or(Value::Null, Value::Text)),
     };
     let cells =
@@ -231,6 +232,8 @@ impl ToSql for Value {
             Self::Int(number) if *ty == Type::INT4 => i32::try_from(*number)?.to_sql(ty, out),
             Self::Int(number) => number.to_sql(ty, out),
             Self::Text(text) => text.to_sql(ty, out),
+            Self::Bytes(bytes) => bytes.as_slice().to_sql(ty, out),
+            Self::List(values) => values.to_sql(ty, out),
         }
     }
 

@@ -1,4 +1,4 @@
-//! Values and rows as both databases have them: text, 64-bit integers, and nothing else.
+//! Values and rows as both databases have them: text, 64-bit integers and, in bulk databases, bytes.
 
 use std::str::FromStr;
 use std::sync::Arc;
@@ -12,10 +12,17 @@ use crate::time::micros;
 
 /// A value of a column or of a statement's parameter.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(crate) enum Value {
+pub enum Value {
+    /// Nothing.
     Null,
+    /// A number.
     Int(i64),
+    /// Text.
     Text(String),
+    /// Bytes, such as a compressed record.
+    Bytes(Vec<u8>),
+    /// A list, as a parameter only: `= ANY($1)` on PostgreSQL, `IN rarray($1)` on SQLite.
+    List(Vec<Self>),
 }
 
 /// A statement that reads, and its parameters.
@@ -30,6 +37,24 @@ pub(crate) use values;
 impl From<i64> for Value {
     fn from(number: i64) -> Self {
         Self::Int(number)
+    }
+}
+
+impl From<u64> for Value {
+    fn from(number: u64) -> Self {
+        Self::Int(i64::try_from(number).unwrap_or(i64::MAX))
+    }
+}
+
+impl From<Vec<u8>> for Value {
+    fn from(bytes: Vec<u8>) -> Self {
+        Self::Bytes(bytes)
+    }
+}
+
+impl FromIterator<Self> for Value {
+    fn from_iter<T: IntoIterator<Item = Self>>(values: T) -> Self {
+        Self::List(values.into_iter().collect())
     }
 }
 
@@ -109,7 +134,7 @@ where
 
 /// A row, read by the names of its columns.
 #[derive(Clone, Debug)]
-pub(crate) struct Row {
+pub struct Row {
     pub(crate) names: Arc<[String]>,
     pub(crate) cells: Vec<Value>,
 }
@@ -120,11 +145,13 @@ impl Row {
         place.and_then(|place| self.cells.get(place)).ok_or_else(|| corrupt(column, "there is no such column"))
     }
 
-    pub(crate) fn text(&self, column: &'static str) -> Result<String, Error> {
+    /// Returns the text of a column.
+    pub fn text(&self, column: &'static str) -> Result<String, Error> {
         self.str(column).map(str::to_owned)
     }
 
-    pub(crate) fn optional_text(&self, column: &'static str) -> Result<Option<String>, Error> {
+    /// Returns the text of a column; none where it is NULL.
+    pub fn optional_text(&self, column: &'static str) -> Result<Option<String>, Error> {
         Ok(self.optional_str(column)?.map(str::to_owned))
     }
 
@@ -136,27 +163,40 @@ impl Row {
         match self.cell(column)? {
             Value::Null => Ok(None),
             Value::Text(text) => Ok(Some(text)),
-            Value::Int(_) => Err(corrupt(column, "a number, and should be text")),
+            _ => Err(corrupt(column, "no text")),
         }
     }
 
-    pub(crate) fn int(&self, column: &'static str) -> Result<i64, Error> {
+    /// Returns the number of a column.
+    pub fn int(&self, column: &'static str) -> Result<i64, Error> {
         self.optional_int(column)?.ok_or_else(|| corrupt(column, "it is empty"))
     }
 
-    pub(crate) fn optional_int(&self, column: &'static str) -> Result<Option<i64>, Error> {
+    /// Returns the number of a column; none where it is NULL.
+    pub fn optional_int(&self, column: &'static str) -> Result<Option<i64>, Error> {
         match self.cell(column)? {
             Value::Null => Ok(None),
             Value::Int(number) => Ok(Some(*number)),
-            Value::Text(_) => Err(corrupt(column, "text, and should be a number")),
+            _ => Err(corrupt(column, "no number")),
         }
     }
 
-    pub(crate) fn yes(&self, column: &'static str) -> Result<bool, Error> {
+    /// Returns the bytes of a column; none where it is NULL.
+    pub fn optional_bytes(&self, column: &'static str) -> Result<Option<&[u8]>, Error> {
+        match self.cell(column)? {
+            Value::Null => Ok(None),
+            Value::Bytes(bytes) => Ok(Some(bytes)),
+            _ => Err(corrupt(column, "no bytes")),
+        }
+    }
+
+    /// Returns whether a column's number is another than 0.
+    pub fn yes(&self, column: &'static str) -> Result<bool, Error> {
         Ok(self.int(column)? != 0)
     }
 
-    pub(crate) fn count(&self, column: &'static str) -> Result<u64, Error> {
+    /// Returns the number of a column that is never negative.
+    pub fn count(&self, column: &'static str) -> Result<u64, Error> {
         Ok(u64::try_from(self.int(column)?).unwrap_or_default())
     }
 
@@ -164,7 +204,8 @@ impl Row {
         Ok(u32::try_from(self.int(column)?).unwrap_or(u32::MAX))
     }
 
-    pub(crate) fn time(&self, column: &'static str) -> Result<Timestamp, Error> {
+    /// Returns the time of a column.
+    pub fn time(&self, column: &'static str) -> Result<Timestamp, Error> {
         Timestamp::from_microsecond(self.int(column)?).map_err(|_| corrupt(column, "a time out of range"))
     }
 
@@ -183,7 +224,8 @@ impl Row {
         serde_json::from_value(name).map_err(|_| corrupt(column, "an unknown side"))
     }
 
-    pub(crate) fn json(&self, column: &'static str) -> Result<serde_json::Value, Error> {
+    /// Returns the JSON of a column.
+    pub fn json(&self, column: &'static str) -> Result<serde_json::Value, Error> {
         serde_json::from_str(self.str(column)?).map_err(|error| corrupt(column, &error.to_string()))
     }
 }

@@ -5,6 +5,7 @@
 //! fails, they are done once more with a savepoint each. Each is answered only after that commit.
 
 use std::path::Path;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
@@ -183,6 +184,7 @@ fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, Error> {
     connection.busy_timeout(PATIENCE)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
     keep_plans(&connection)?;
+    rusqlite::vtab::array::load_module(&connection)?;
     // A file that is no database is found out here, before anything waits for an answer.
     connection.query_row("SELECT COUNT(*) FROM sqlite_master", [], |_| Ok(()))?;
     Ok(connection)
@@ -351,6 +353,9 @@ fn steps_of(connection: &Connection, steps: &[Step]) -> Result<Done, Failure> {
             continue;
         }
         let mut statement = connection.prepare_cached(step.sql)?;
+        for values in &step.further {
+            statement.execute(rusqlite::params_from_iter(values))?;
+        }
         let values = rusqlite::params_from_iter(&step.values);
         let rows = if statement.column_count() > 0 {
             let (mut rows, mut count) = (statement.query(values)?, 0);
@@ -387,7 +392,8 @@ fn value(cell: ValueRef<'_>) -> Value {
         ValueRef::Integer(number) => Value::Int(number),
         // No column holds such a number.
         ValueRef::Real(number) => Value::Text(number.to_string()),
-        ValueRef::Text(bytes) | ValueRef::Blob(bytes) => Value::Text(text(bytes)),
+        ValueRef::Text(bytes) => Value::Text(text(bytes)),
+        ValueRef::Blob(bytes) => Value::Bytes(bytes.to_vec()),
     }
 }
 
@@ -402,7 +408,25 @@ impl ToSql for Value {
             Self::Null => ValueRef::Null,
             Self::Int(number) => ValueRef::Integer(*number),
             Self::Text(text) => ValueRef::Text(text.as_bytes()),
+            Self::Bytes(bytes) => ValueRef::Blob(bytes),
+            Self::List(values) => {
+                let list: Vec<rusqlite::types::Value> = values.iter().map(owned).collect();
+                return Ok(ToSqlOutput::from_rc(Rc::new(list), LIST));
+            }
         }))
+    }
+}
+
+/// The type under which SQLite's module for lists takes them.
+const LIST: &std::ffi::CStr = c"rarray";
+
+/// A member of a list, as SQLite takes it. Lists have no lists in them.
+fn owned(value: &Value) -> rusqlite::types::Value {
+    match value {
+        Value::Null | Value::List(_) => rusqlite::types::Value::Null,
+        Value::Int(number) => rusqlite::types::Value::Integer(*number),
+        Value::Text(text) => rusqlite::types::Value::Text(text.clone()),
+        Value::Bytes(bytes) => rusqlite::types::Value::Blob(bytes.clone()),
     }
 }
 

@@ -31,12 +31,14 @@ pub(crate) struct Step {
     pub(crate) expect: Expect,
     /// Whether it is a lock that SQLite's one writer does without.
     pub(crate) postgres_only: bool,
+    /// Further parameters, with each of which SQLite runs the statement too.
+    pub(crate) further: Vec<Vec<Value>>,
 }
 
 impl Step {
     /// A statement that may touch any number of rows.
     pub(crate) fn plain(sql: &'static str, values: Vec<Value>) -> Self {
-        Self { sql, values, expect: Expect::Anything, postgres_only: false }
+        Self { sql, values, expect: Expect::Anything, postgres_only: false, further: Vec::new() }
     }
 
     /// Whether the statement may touch or find so many rows.
@@ -110,6 +112,8 @@ impl Unit {
             Value::Null => serde_json::Value::Null,
             Value::Int(number) => (*number).into(),
             Value::Text(text) => text.as_str().into(),
+            // No column of the hub's own tables has them.
+            Value::Bytes(_) | Value::List(_) => serde_json::Value::Null,
         };
         let steps = self.steps.iter().filter(|step| !step.postgres_only);
         steps.map(|step| (step.sql, step.values.iter().map(json).collect())).collect()
@@ -148,8 +152,7 @@ impl Unit {
     /// already.
     pub(crate) fn lock(&mut self, name: &str) {
         let values = vec![Value::Int(lock_number(name))];
-        let (sql, expect) = ("SELECT pg_advisory_xact_lock($1)", Expect::Anything);
-        self.steps.push(Step { sql, values, expect, postgres_only: true });
+        self.steps.push(Step { postgres_only: true, ..Step::plain("SELECT pg_advisory_xact_lock($1)", values) });
     }
 
     /// Rests a unit with sealed text on the key that sealed it: no unit that replaces the key is done at the same time, and the store
@@ -172,7 +175,7 @@ impl Unit {
     }
 
     fn step(&mut self, sql: &'static str, values: Vec<Value>, expect: Expect) -> StepId {
-        self.steps.push(Step { sql, values, expect, postgres_only: false });
+        self.steps.push(Step { expect, ..Step::plain(sql, values) });
         StepId(self.steps.len() - 1)
     }
 }

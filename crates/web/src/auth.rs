@@ -9,6 +9,8 @@ use axum::extract::FromRequestParts;
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 use axum::http::{Extensions, HeaderMap};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use cache::Cache;
 use jiff::{SignedDuration, Timestamp};
 use parking_lot::Mutex;
@@ -193,14 +195,48 @@ pub(crate) async fn authenticate(
     headers: &HeaderMap,
     extensions: &Extensions,
 ) -> Result<Option<Arc<Caller>>, Problem> {
-    let Some(key) = bearer(headers) else { return Ok(None) };
+    match bearer(headers) {
+        Some(key) => authenticate_key(state, key, extensions).await.map(Some),
+        None => Ok(None),
+    }
+}
+
+/// Returns the caller of a key, or refuses a wrong one after its delay.
+async fn authenticate_key(state: &WebState, key: &str, extensions: &Extensions) -> Result<Arc<Caller>, Problem> {
     let now = state.engine.clock().now();
     if let Some(caller) = state.keys.caller(state.engine.store(), key, now).await? {
-        return Ok(Some(caller));
+        return Ok(caller);
     }
     state.engine.count_wrong_key();
     state.keys.wrong.delay(address(extensions), now).await;
     Err(Problem::unknown_key())
+}
+
+/// Returns the caller of a call whose key is a bearer token or the password of HTTP Basic; otherwise as [`authenticate`].
+///
+/// # Errors
+///
+/// As [`authenticate`].
+pub(crate) async fn authenticate_basic(
+    state: &WebState,
+    headers: &HeaderMap,
+    extensions: &Extensions,
+) -> Result<Option<Arc<Caller>>, Problem> {
+    match basic_password(headers) {
+        None => authenticate(state, headers, extensions).await,
+        Some(key) => authenticate_key(state, &key, extensions).await.map(Some),
+    }
+}
+
+/// Returns the password of HTTP Basic. An empty one counts as none.
+fn basic_password(headers: &HeaderMap) -> Option<String> {
+    let (scheme, credentials) = headers.get(AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
+    if !scheme.eq_ignore_ascii_case("basic") {
+        return None;
+    }
+    let decoded = BASE64.decode(credentials.trim()).ok()?;
+    let text = String::from_utf8(decoded).ok()?;
+    text.split_once(':').map(|(_, password)| password.trim().to_owned()).filter(|password| !password.is_empty())
 }
 
 /// Returns the address of the client that made a call, if the server noted it.

@@ -269,6 +269,8 @@ macro_rules! words {
 words! {
     CancelledBy, "UNKNOWN_CANCELLER", "patron" => Self::Patron, "staff" => Self::Staff;
     Settlement, "UNKNOWN_SETTLEMENT", "paid" => Self::Paid, "written_off" => Self::WrittenOff;
+    search::Sort, "UNKNOWN_ORDER", "relevance" => Self::Relevance, "newest" => Self::Newest, "oldest" => Self::Oldest,
+        "title" => Self::Title, "-title" => Self::TitleDescending;
     PreviousSecret, "INVALID", "previous" => Self;
     Sort, "UNKNOWN_ORDER", "-placed_at" => Self::NewestFirst, "placed_at" => Self::OldestFirst,
         "-updated_at" => Self::ChangedLast, "updated_at" => Self::ChangedFirst, "title" => Self::Title;

@@ -282,10 +282,17 @@ fn connection_of(stored: Institution) -> Connection {
 }
 
 async fn settings_faults(connection: &Connection) -> Vec<FieldError> {
-    match lms::connect(connection) {
+    let mut faults = match lms::connect(connection) {
         Ok(lms) => lms.check_address().await.err().map(fault_of).into_iter().collect(),
         Err(error) => faults_of(error),
+    };
+    if let Some(Err(of_harvest)) = connection.settings.as_object().map(catalogue::HarvestSettings::read) {
+        let fault = |fault: catalogue::SettingFault| {
+            FieldError::new(format!("settings.{}", fault.key), "INVALID_SETTING", fault.message)
+        };
+        faults.extend(of_harvest.into_iter().map(fault));
     }
+    faults
 }
 
 fn fault_of(fault: SettingError) -> FieldError {

@@ -21,6 +21,7 @@ mod answer;
 mod audit;
 mod auth;
 mod body;
+mod catalogue;
 mod client;
 mod exclusive;
 mod failures;
@@ -47,6 +48,7 @@ mod request_commands;
 mod request_view;
 mod requests;
 mod rules_schema;
+mod sru;
 mod state;
 mod users;
 mod webhooks;
@@ -87,6 +89,6 @@ pub fn router(state: WebState) -> Result<axum::Router, UndeclaredOperations> {
     }
     let guard = guard::Guard { state: state.clone(), operations: std::sync::Arc::new(needing_key) };
     let guard = axum::middleware::from_fn_with_state(guard, guard::guard);
-    let routes = guarded.route_layer(guard).merge(open);
+    let routes = guarded.route_layer(guard).merge(open).merge(sru::routes(&state));
     Ok(layers::around(routes, &state).with_state(state))
 }

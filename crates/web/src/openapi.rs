@@ -18,8 +18,8 @@ use utoipa_axum::routes;
 use crate::problem::Envelope;
 use crate::state::WebState;
 use crate::{
-    agencies, audit, failures, health, idempotency, institutions, keys, orphans, patrons, pickup_locations, quota,
-    reads, request_commands, requests, users, webhooks,
+    agencies, audit, catalogue, failures, health, idempotency, institutions, keys, orphans, patrons, pickup_locations,
+    quota, reads, request_commands, requests, users, webhooks,
 };
 
 const KEY: &str = "api_key";
@@ -35,6 +35,7 @@ const KEY: &str = "api_key";
     components(schemas(Envelope)),
     tags(
         (name = "requests", description = "Patron requests, from placing to the last clean-up."),
+        (name = "catalogue", description = "The shared catalogue of all institutions."),
         (name = "patrons", description = "The data that the hub keeps about a patron."),
         (name = "institutions", description = "Installations of a library system, with their settings and keys."),
         (name = "agencies", description = "Libraries that lend or borrow."),
@@ -61,6 +62,7 @@ pub(crate) fn parts() -> (Router<WebState>, Router<WebState>, utoipa::openapi::O
         .merge(institutions::routes())
         .merge(orphans::routes())
         .merge(patrons::routes())
+        .merge(catalogue::routes())
         .merge(quota::routes())
         .merge(webhooks::routes())
         .merge(agencies::routes())

@@ -30,6 +30,8 @@ pub struct Parts {
     pub(crate) proxies: Arc<Proxies>,
     pub(crate) limiters: Arc<Limiters>,
     pub(crate) reads: ReadLog,
+    pub(crate) index: Option<Arc<search::Index>>,
+    pub(crate) open_sru: bool,
     stop: Option<watch::Receiver<bool>>,
 }
 
@@ -56,6 +58,8 @@ impl WebState {
             proxies: Arc::default(),
             limiters: Arc::default(),
             reads: ReadLog::default(),
+            index: None,
+            open_sru: false,
             stop: None,
         }))
     }
@@ -91,6 +95,20 @@ impl WebState {
     #[must_use]
     pub fn with_limits(mut self, limits: RateLimits) -> Self {
         self.parts().limiters = Arc::new(Limiters::new(limits));
+        self
+    }
+
+    /// Sets the search index of the shared catalogue. Default none: searches are answered by a problem.
+    #[must_use]
+    pub fn with_index(mut self, index: Arc<search::Index>) -> Self {
+        self.parts().index = Some(index);
+        self
+    }
+
+    /// Sets whether SRU is answered without a key. Default no.
+    #[must_use]
+    pub fn with_open_sru(mut self, open: bool) -> Self {
+        self.parts().open_sru = open;
         self
     }
 

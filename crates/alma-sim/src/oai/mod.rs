@@ -1,6 +1,7 @@
 //! OAI-PMH 2.0 provider under `/view/oai/{INSTITUTION}/request`, over what the institution has published.
 
 mod dublin_core;
+mod enrichment;
 mod list;
 
 use std::fmt::Write as _;
@@ -232,31 +233,11 @@ fn record(alma: &Alma, mms: Id, entry: &Entry, prefix: &str) -> String {
         if entry.suppressed {
             record.set_status('d');
         }
-        if alma.published.settings.enrich_with_items {
-            enrich(alma, mms, &mut record);
-        }
+        enrichment::enrich(alma, mms, &mut record);
         let content = if prefix == "oai_dc" { dublin_core::write(&record) } else { record.to_marcxml() };
         let _ = write!(out, "<metadata>{content}</metadata>");
     }
     out + "</record>"
-}
-
-/// Item fields as a publishing profile adds them: suppressed locations too, dates that end in the name of a zone.
-fn enrich(alma: &Alma, mms: Id, record: &mut Record) {
-    for item in alma.items_of(mms) {
-        let (library, location) = alma.place_of(item);
-        let stamp = item.modified.strftime("%Y-%m-%d %H:%M:%S Europe/Berlin").to_string();
-        let (pid, holding) = (item.pid.to_string(), item.holding.to_string());
-        let fields = [
-            ('a', item.barcode.as_str()),
-            ('b', library),
-            ('c', location),
-            ('i', &pid),
-            ('h', &holding),
-            ('d', &stamp),
-        ];
-        record.data.push(crate::record::DataField::new("ITM", [' ', ' '], &fields));
-    }
 }
 
 /// Reads a day or a moment of the two granularities; both ends of a window must have the same.

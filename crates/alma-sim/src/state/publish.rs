@@ -20,10 +20,15 @@ pub struct Publishing {
     pub page_size: usize,
     /// Seconds a resumption token lives.
     pub token_life_s: i64,
-    /// Suppressed titles are published whole with leader/05 = d; otherwise as OAI deletions.
+    /// Suppressed titles are published whole with leader/05 = d (pulibrary/bibdata#824, pod4lib/aggregator#272);
+    /// otherwise as OAI deletions.
     pub suppressed_as_leader_d: bool,
-    /// Holdings of locations that are suppressed are published too.
-    pub enrich_with_items: bool,
+    /// The field that the profile adds for each holding; none if it adds no holdings.
+    pub holdings: Option<Enrichment>,
+    /// The field that the profile adds for each item; none if it adds no items.
+    pub items: Option<Enrichment>,
+    /// Suppressed holdings are published too, with their items, inside a title that isn't suppressed.
+    pub suppressed_holdings: bool,
     /// Errors as an HTML page, as some sites answer.
     pub errors_as_html: bool,
     /// The institution is not entitled to OAI (`error_code 21`).
@@ -42,12 +47,80 @@ impl Default for Publishing {
             page_size: 100,
             token_life_s: 600,
             suppressed_as_leader_d: true,
-            enrich_with_items: false,
+            holdings: None,
+            items: None,
+            suppressed_holdings: true,
             errors_as_html: false,
             not_entitled: false,
             access_refused: false,
             busy: 0,
         }
+    }
+}
+
+/// A field that a publishing profile adds to each record. Each site chooses tag and subfields in Alma.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Enrichment {
+    /// The tag, for example 852, AVA, ITM or 949. A record can have a field of the same tag of its own.
+    pub tag: String,
+    /// The two indicators; blanks if they are missing.
+    pub indicators: String,
+    /// What each subfield contains.
+    pub subfields: BTreeMap<char, PublishedValue>,
+    /// The zone in which times are written, with its name behind them; none for UTC without a name.
+    pub zone: Option<String>,
+}
+
+/// What a subfield of an added field contains.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[allow(missing_docs, reason = "the names of Alma's fields")]
+pub enum PublishedValue {
+    HoldingId,
+    Library,
+    Location,
+    CallNumber,
+    ItemId,
+    Barcode,
+    Policy,
+    MaterialType,
+    Description,
+    ProcessType,
+    Created,
+    Modified,
+    Due,
+}
+
+impl Enrichment {
+    /// Holdings as most sites publish them: 852 with the subfields of the holdings record, and the holding's id in `$8`.
+    #[must_use]
+    pub fn usual_holdings() -> Enrichment {
+        use PublishedValue::{CallNumber, HoldingId, Library, Location};
+        let subfields = [('8', HoldingId), ('b', Library), ('c', Location), ('h', CallNumber)];
+        Enrichment { tag: "852".to_owned(), subfields: subfields.into(), ..Enrichment::default() }
+    }
+
+    /// Items in a field ITM.
+    #[must_use]
+    pub fn usual_items() -> Enrichment {
+        use PublishedValue::{
+            Barcode, Created, Description, Due, HoldingId, ItemId, Library, Location, MaterialType, Policy, ProcessType,
+        };
+        let subfields = [
+            ('a', Barcode),
+            ('b', Library),
+            ('c', Location),
+            ('d', Created),
+            ('h', HoldingId),
+            ('i', ItemId),
+            ('m', MaterialType),
+            ('p', Policy),
+            ('s', ProcessType),
+            ('t', Due),
+            ('v', Description),
+        ];
+        Enrichment { tag: "ITM".to_owned(), subfields: subfields.into(), ..Enrichment::default() }
     }
 }
 

@@ -147,3 +147,39 @@ async fn vendor_answers_outside_the_protocol_can_be_ordered() {
     alma.staff().set_publishing(|publishing| publishing.not_entitled = true);
     assert!(ask(&alma, "verb=Identify").await.contains("error_code 21"));
 }
+
+#[tokio::test]
+async fn holdings_and_items_are_published_in_the_fields_of_the_profile() {
+    let alma = TestAlma::new().await;
+    assert!(!ask(&alma, "verb=ListRecords&metadataPrefix=marc21").await.contains(BOOK), "no profile adds items");
+    let items = json!({"tag": "949", "indicators": "1", "zone": "Europe/Berlin",
+        "subfields": {"b": "barcode", "l": "location", "i": "item_id", "c": "created", "p": "policy", "s": "process_type"}});
+    let items = serde_json::from_value(items).unwrap();
+    alma.staff().set_publishing(|publishing| {
+        publishing.holdings = Some(alma_sim::Enrichment::usual_holdings());
+        publishing.items = Some(items);
+    });
+    let page = ask(&alma, "verb=ListRecords&metadataPrefix=marc21").await;
+    let record = *between(&page, "<record><header", "</record>").iter().find(|record| record.contains(BOOK)).unwrap();
+    assert_eq!(between(record, "<datafield ind1=\"1\" ind2=\" \" tag=\"949\">", BOOK), ["<subfield code=\"b\">"]);
+    assert!(record.contains("<subfield code=\"c\">2026-03-04 13:00:00 Europe/Berlin</subfield>"), "{record}");
+    assert_eq!(between(record, "tag=\"852\"><subfield code=\"8\">", "<").len(), 1);
+}
+
+#[tokio::test]
+async fn suppressed_holdings_are_published_unless_the_profile_leaves_them_out() {
+    let alma = TestAlma::new().await;
+    alma.staff().set_publishing(|publishing| publishing.items = Some(alma_sim::Enrichment::usual_items()));
+    let item = alma.staff().item(BOOK).unwrap();
+    let mms = &item.mms_id;
+    let body = "<holding><suppress_from_publishing>true</suppress_from_publishing><record><leader>00000nx  a2200000zn 4500\
+        </leader><datafield tag=\"852\" ind1=\"0\" ind2=\" \"><subfield code=\"b\">MAIN</subfield><subfield code=\"c\">stacks\
+        </subfield></datafield></record></holding>";
+    let path = format!("/bibs/{mms}/holdings/{}", item.holding_id);
+    let answer = alma.call(Method::PUT, &path, Some(json!(body))).await;
+    assert_eq!(answer.status, 200, "{}", answer.text);
+    let one = format!("verb=GetRecord&metadataPrefix=marc21&identifier=oai:alma.{INST}:{mms}");
+    assert!(ask(&alma, &one).await.contains(BOOK));
+    alma.staff().set_publishing(|publishing| publishing.suppressed_holdings = false);
+    assert!(!ask(&alma, &one).await.contains(BOOK));
+}

@@ -1,9 +1,11 @@
 //! The commands, with one module for each.
 
 mod audit;
+mod catalogue;
 mod demo;
 mod docs;
 mod doctor;
+mod harvest;
 mod institution;
 mod key;
 mod patron;
@@ -33,6 +35,11 @@ pub(crate) enum Command {
     /// Set up institutions and check them.
     #[command(subcommand)]
     Institution(institution::Institution),
+    /// Harvest an institution's records into the catalogue, also while the hub runs.
+    Harvest(harvest::Harvest),
+    /// Search the shared catalogue, explain its records, and load files into it.
+    #[command(subcommand)]
+    Catalogue(catalogue::Catalogue),
     /// Make, list, rotate and revoke keys of the API.
     #[command(subcommand)]
     Key(key::Key),
@@ -67,6 +74,8 @@ impl Command {
             Self::Serve(serve) => serve.run().await,
             Self::Request(request) => request.run().await,
             Self::Institution(institution) => institution.run().await,
+            Self::Harvest(harvest) => harvest.run().await,
+            Self::Catalogue(catalogue) => catalogue.run().await,
             Self::Key(key) => key.run().await,
             Self::User(user) => user.run().await,
             Self::Docs(docs) => docs.run(),
@@ -89,6 +98,8 @@ impl Command {
             Self::Sim(_)
             | Self::Request(_)
             | Self::Institution(_)
+            | Self::Harvest(_)
+            | Self::Catalogue(_)
             | Self::Key(_)
             | Self::User(_)
             | Self::Audit(_)
@@ -112,6 +123,8 @@ impl Command {
             Self::Demo(_)
             | Self::Request(_)
             | Self::Institution(_)
+            | Self::Harvest(_)
+            | Self::Catalogue(_)
             | Self::Key(_)
             | Self::User(_)
             | Self::Docs(_)

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use catalogue::{Running, Service};
 use clap::Args;
 use engine::{Clock as _, Engine, Ids, SystemClock};
 use rand::SeedableRng;
@@ -19,6 +20,7 @@ use tokio::net::TcpListener;
 use tracing::{info, warn};
 use web::{ApiKeys, WebState};
 
+use crate::commands::catalogue::INDEX;
 use crate::config::{Config, DEFAULTS};
 use crate::config_keys;
 use crate::failure::{Failure, Result};
@@ -96,7 +98,9 @@ impl Serve {
         }
 
         let (stop, stopped) = tokio::sync::watch::channel(false);
-        let state = web_state(config, &engine, keys).stopped_by(stopped.clone());
+        let catalogue = start_catalogue(config, &store).await?;
+        let index = Arc::clone(&catalogue.opened.index);
+        let state = web_state(config, &engine, keys).with_index(index).stopped_by(stopped.clone());
         let router =
             web::router(state.clone()).map_err(|error| Failure::new(format!("The hub can't start: {error}.")))?;
         let worker = tokio::spawn(Arc::clone(&engine).run(on(stopped.clone())));
@@ -111,6 +115,9 @@ impl Serve {
         let _ = stop.send(true);
         let deadline = tokio::time::Instant::now() + LONGEST_STOP;
         end_worker(worker, deadline).await;
+        if tokio::time::timeout_at(deadline, catalogue.stop()).await.is_err() {
+            warn!("the catalogue's work does not end in time; the next start resumes it");
+        }
         let served = match served {
             Some(ended) => Ok(ended),
             None => tokio::time::timeout_at(deadline, server).await,
@@ -128,6 +135,21 @@ impl Serve {
             _ => Ok(()),
         }
     }
+}
+
+/// Starts harvests, grouping and index, on threads of their own.
+async fn start_catalogue(config: &Config, store: &Store) -> Result<Running> {
+    let service = Service {
+        database: database(config),
+        hub: store.clone(),
+        index: config.data_dir.join(INDEX),
+        node: config.engine.node.clone(),
+        clock: Arc::new(SystemClock::default()),
+    };
+    service.start().await.map_err(|error| {
+        Failure::new(format!("The catalogue can't be opened: {error}."))
+            .advice("The hub needs the right to write in its data directory, and on PostgreSQL to create the schema `catalogue`.")
+    })
 }
 
 /// Creates the state of the API.

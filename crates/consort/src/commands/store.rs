@@ -2,12 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
+use catalogue::Catalogue;
 use clap::Args;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use serde_json::{Value, json};
 use store::{Database, Store, StoreDigest};
 
+use crate::commands::catalogue::INDEX;
 use crate::commands::serve::{database, load_keys, open_store};
 use crate::config::Config;
 use crate::failure::{Failure, Result};
@@ -77,6 +79,46 @@ fn copy_private(from: &Path, to: &Path) -> std::io::Result<()> {
     placed
 }
 
+/// Returns the file of the catalogue that belongs to a saved store.
+fn catalogue_of(saved: &Path) -> PathBuf {
+    let mut name = saved.as_os_str().to_owned();
+    name.push(".catalogue");
+    PathBuf::from(name)
+}
+
+/// Saves the embedded catalogue next to the saved store, if there is one. Returns the file.
+async fn back_up_catalogue(config: &Config, to: &Path) -> Result<Option<PathBuf>> {
+    if config.database.is_some() || !Catalogue::path(&config.data_dir).exists() {
+        return Ok(None);
+    }
+    let failed = |error: catalogue::Error| Failure::new(format!("The catalogue can't be saved: {error}."));
+    let catalogue = Catalogue::open_to_read(&Catalogue::database(&database(config))).await.map_err(failed)?;
+    let file = catalogue_of(to);
+    catalogue.back_up(&file).await.map_err(failed)?;
+    catalogue.close().await;
+    Ok(Some(file))
+}
+
+/// Puts a saved catalogue in the place of the present one, which is kept under another name.
+fn restore_catalogue(config: &Config, from: &Path) -> std::io::Result<()> {
+    let (saved, place) = (catalogue_of(from), Catalogue::path(&config.data_dir));
+    if !saved.exists() {
+        return Ok(());
+    }
+    for suffix in ["", "-wal", "-shm"] {
+        let present = PathBuf::from(format!("{}{suffix}", place.display()));
+        if present.exists() {
+            std::fs::rename(&present, format!("{}{suffix}", place.with_extension("db.before-restore").display()))?;
+        }
+    }
+    copy_private(&saved, &place)?;
+    // The index may have gone on from another history with the same positions; it is filled anew.
+    match std::fs::remove_dir_all(config.data_dir.join(INDEX)) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
 impl Backup {
     pub(crate) async fn run(self) -> Result<()> {
         let config = Config::load(self.config.as_deref())?;
@@ -85,13 +127,16 @@ impl Backup {
         let opened = Store::open_to_read(&database(&config), StdRng::from_os_rng()).await;
         let store = opened.map_err(|error| config.about_store(failed(error)))?;
         store.back_up(&self.to).await.map_err(&failed)?;
+        let catalogue = back_up_catalogue(&config, &self.to).await?;
         let saved =
             Store::open_to_read(&Database::Sqlite(self.to.clone()), StdRng::from_os_rng()).await.map_err(&failed)?;
         let contents = saved.digest().await.map_err(&failed)?;
         drop(progress);
+        let with_catalogue =
+            catalogue.map(|file| format!(" The catalogue is in {}.", file.display())).unwrap_or_default();
         print_result(&result(&contents), || {
             format!(
-                "Saved to {}: {}.\nKeep the file master.key of the data directory too, in another place: without it the \
+                "Saved to {}: {}.{with_catalogue}\nKeep the file master.key of the data directory too, in another place: without it the \
              institutions' credentials can't be read.",
                 self.to.display(),
                 describe(&contents)
@@ -129,6 +174,7 @@ impl Restore {
         if after != before {
             return Err(Failure::new("What was restored is not what was saved."));
         }
+        restore_catalogue(&config, &self.from).map_err(cannot)?;
         drop(progress);
         print_result(&result(&after), || format!("Restored from {}: {}.", self.from.display(), describe(&after)));
         Ok(())

@@ -4,6 +4,7 @@
 
 mod acts;
 mod canary;
+mod catalogue;
 mod command_line;
 mod connections;
 mod crash;

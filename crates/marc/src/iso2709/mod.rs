@@ -9,7 +9,7 @@ mod write;
 
 use directory::Directory;
 use fields::Coding;
-pub(crate) use fields::{indicator, subfield_code};
+pub(crate) use fields::{indicator, is_indicator, subfield_code};
 use frame::Frame;
 pub use write::write;
 

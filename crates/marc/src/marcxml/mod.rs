@@ -3,10 +3,13 @@
 //! Source: the MARC21slim schema, Library of Congress. Alma accepts and returns the same elements without a namespace
 //! (Bibliographic records API, `record` in `bib`).
 
+mod compact;
 mod element;
+mod fast;
 mod read;
 mod write;
 
+pub use compact::{CompactRecords, LARGEST_RECORD, read_all_compact, read_compact};
 pub use read::{Records, read_all, read_one};
 pub use write::{Namespace, write, write_collection};
 

@@ -14,9 +14,7 @@ use crate::{Error, ErrorKind, Read, Repair, RepairKind};
 /// `bib`, in an answer of OAI-PMH or SRU. Reading stops at XML that isn't well-formed.
 #[must_use]
 pub fn read_all(xml: &str) -> Records<'_> {
-    let mut reader = NsReader::from_str(xml);
-    reader.config_mut().expand_empty_elements = true;
-    Records { reader, number: 0, depth: 0, ended: false }
+    Records::new(xml, Vec::new())
 }
 
 /// Reads the first record of a document.
@@ -36,6 +34,8 @@ pub struct Records<'a> {
     /// The number of open elements.
     depth: usize,
     ended: bool,
+    /// Prefixes that an element around the text binds to the MARCXML namespace.
+    prefixes: Vec<String>,
 }
 
 /// The meaning of an XML event for MARC.
@@ -72,7 +72,22 @@ impl Iterator for Records<'_> {
 }
 
 impl<'a> Records<'a> {
-    fn byte(&self) -> usize {
+    fn new(xml: &'a str, prefixes: Vec<String>) -> Self {
+        let mut reader = NsReader::from_str(xml);
+        reader.config_mut().expand_empty_elements = true;
+        Self { reader, number: 0, depth: 0, ended: false, prefixes }
+    }
+
+    /// Reads a text from the middle of a document: an end tag without its start tag ends it, and these prefixes are bound
+    /// to the MARCXML namespace outside.
+    pub(super) fn within(xml: &'a str, prefixes: &[&str]) -> Self {
+        let mut records = Self::new(xml, prefixes.iter().map(ToString::to_string).collect());
+        records.reader.config_mut().allow_unmatched_ends = true;
+        records
+    }
+
+    /// Returns the position up to which the text was read.
+    pub(super) fn byte(&self) -> usize {
         usize::try_from(self.reader.buffer_position()).unwrap_or(usize::MAX)
     }
 
@@ -150,13 +165,14 @@ impl<'a> Records<'a> {
         let ours = match namespace {
             ResolveResult::Unbound => true,
             ResolveResult::Bound(namespace) => namespace.as_ref() == NAMESPACE,
-            ResolveResult::Unknown(_) => false,
+            ResolveResult::Unknown(prefix) => self.prefixes.contains(&prefix),
         };
         Ok(match event {
             Event::Start(element) => {
                 self.depth += 1;
                 Step::Open(Name::of(ours, element.local_name().as_ref()), element)
             }
+            Event::End(_) if self.depth == 0 => Step::End,
             Event::End(element) => {
                 self.depth = self.depth.saturating_sub(1);
                 Step::Close(Name::of(ours, element.local_name().as_ref()))

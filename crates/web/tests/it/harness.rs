@@ -60,6 +60,11 @@ impl Hub {
         Self::started(keys, |state| state).await
     }
 
+    /// Starts a hub with these keys, whose API `change` has changed.
+    pub(crate) async fn with_keys_and(keys: ApiKeys, change: impl FnOnce(WebState) -> WebState) -> Self {
+        Self::started(keys, change).await
+    }
+
     async fn started(keys: ApiKeys, change: impl FnOnce(WebState) -> WebState) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let database = Database::Sqlite(dir.path().join("consort.db"));

@@ -5,6 +5,7 @@
 mod access;
 mod audit;
 mod auth;
+mod catalogue;
 mod contract;
 mod document;
 mod envelope;

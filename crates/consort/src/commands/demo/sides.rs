@@ -41,6 +41,9 @@ impl SimAlma {
             "patron_types": {"UNDRGRD": "undergraduate", "STAFF": "staff"},
             "user_groups": {"undergraduate": "DCB", "staff": "DCB"},
             "item_types": {"BOOK": "book"}, "material_types": {"book": "BOOK"},
+            "harvest": {
+                "url": format!("{}/view/oai/{}/request", self.base, self.institution), "interval_minutes": 60,
+            },
         })
     }
 
