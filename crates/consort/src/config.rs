@@ -124,6 +124,8 @@ pub(crate) struct HttpConfig {
     pub(crate) webhook_burst: u32,
     /// Origins whose pages may call the API from a browser.
     pub(crate) cors_origins: Vec<String>,
+    /// Whether SRU is answered without a key.
+    pub(crate) open_sru: bool,
 }
 
 /// The header in which proxies name their client.

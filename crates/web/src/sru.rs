@@ -4,17 +4,17 @@
 //! SRU without a key. Calls are limited by address like all others.
 
 use axum::Router;
-use axum::extract::{OriginalUri, RawForm, Request, State};
+use axum::extract::{DefaultBodyLimit, OriginalUri, RawForm, Request, State};
 use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, HOST, WWW_AUTHENTICATE};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use search::sru::{Server, answer};
-use tower_http::limit::RequestBodyLimitLayer;
 
 use crate::auth::{self, Actor};
 use crate::catalogue::{index, on_thread};
+use crate::limits;
 use crate::problem::Problem;
 use crate::state::WebState;
 
@@ -25,10 +25,9 @@ const MOST_PARAMETERS: usize = 64;
 
 /// Returns the route with its own check of the key, since it takes keys in another form, or none.
 pub(crate) fn routes(state: &WebState) -> Router<WebState> {
-    let by_key = axum::middleware::from_fn_with_state(state.limits(), crate::limits::by_key);
     let guard = axum::middleware::from_fn_with_state(state.clone(), guard);
-    let handler = get(answer_sru).post(answer_sru).layer(RequestBodyLimitLayer::new(MOST_BYTES));
-    Router::new().route("/sru", handler).route_layer(by_key).route_layer(guard)
+    let handler = get(answer_sru).post(answer_sru).layer(DefaultBodyLimit::max(MOST_BYTES));
+    Router::new().route("/sru", handler).route_layer(guard)
 }
 
 /// Lets a call pass with a key whose role may search, or without one if SRU is open.
@@ -38,7 +37,9 @@ async fn guard(State(state): State<WebState>, mut call: Request, next: Next) -> 
         Some(caller) => {
             let denied = |denial| Problem::forbidden(denial).into_response();
             caller.may_ever(access::Permission::SearchCatalogue).map_err(denied)?;
-            call.extensions_mut().insert(Actor::new(caller));
+            let actor = Actor::new(caller);
+            limits::check_key(&state, &actor).map_err(IntoResponse::into_response)?;
+            call.extensions_mut().insert(actor);
         }
         None if state.open_sru => {}
         None => return Err(challenged(Problem::no_key())),
