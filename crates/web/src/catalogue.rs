@@ -295,8 +295,12 @@ async fn complete_search(
 
 /// Returns the index, or the problem that this hub has none.
 pub(crate) fn index(state: &WebState) -> Result<Arc<Index>, Problem> {
-    let missing = "This hub has no shared catalogue. Set it up and harvest an institution: see docs/set-up.md.";
-    state.index.clone().ok_or_else(|| Problem::new(StatusCode::CONFLICT, "NO_CATALOGUE", missing))
+    state.index.clone().ok_or_else(no_catalogue)
+}
+
+pub(crate) fn no_catalogue() -> Problem {
+    let missing = "This hub has no shared catalogue. Set it up and harvest an institution: see docs/catalogue.md.";
+    Problem::new(StatusCode::CONFLICT, "NO_CATALOGUE", missing)
 }
 
 /// Runs a search on a thread that may block: it computes, and reads files.

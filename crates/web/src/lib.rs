@@ -27,6 +27,7 @@ mod exclusive;
 mod failures;
 mod field;
 mod guard;
+mod harvests;
 mod health;
 mod idempotency;
 mod input;

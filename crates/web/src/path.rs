@@ -18,6 +18,50 @@ pub(crate) struct PathId(pub(crate) RequestId);
 #[derive(Clone, Debug)]
 pub(crate) struct PathCode(pub(crate) String);
 
+/// The code of an institution and the id of a record there, in a path.
+#[derive(Clone, Debug)]
+pub(crate) struct PathRecord {
+    pub(crate) code: String,
+    pub(crate) record: String,
+}
+
+impl IntoParams for PathRecord {
+    fn into_params(place: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        let schema = ObjectBuilder::new().schema_type(Type::String).min_length(Some(1));
+        let schema = schema.max_length(Some(LONGEST_RECORD)).pattern(Some(RECORD_PATTERN)).examples(["990001"]);
+        let mut parameters = PathCode::into_params(place);
+        parameters.push(in_path("record", "The record's id there.", schema));
+        parameters
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for PathRecord {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let is_record = |text: &str| {
+            (1..=LONGEST_RECORD).contains(&text.len())
+                && text.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ')
+                && text.trim() == text
+                && !matches!(text, "." | "..")
+        };
+        let read = Path::<(String, String)>::from_request_parts(parts, state).await.ok();
+        let named = read.filter(|Path((code, record))| is_code(code) && is_record(record));
+        named.map(|Path((code, record))| Self { code, record }).ok_or_else(|| {
+            let detail = format!(
+                "The path names no record. {NO_CODE} The id of a record has 1 to {LONGEST_RECORD} printable ASCII characters."
+            );
+            Problem::bad_request("INVALID_CODE", detail)
+        })
+    }
+}
+
+/// The longest id of a record, in characters.
+const LONGEST_RECORD: usize = 128;
+
+/// The form of a record's id, for the OpenAPI document.
+const RECORD_PATTERN: &str = r"^(?!\.{1,2}$)[!-~]([ -~]{0,126}[!-~])?$";
+
 impl IntoParams for PathId {
     fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
         let format = Some(SchemaFormat::KnownFormat(KnownFormat::Uuid));

@@ -31,6 +31,7 @@ pub struct Parts {
     pub(crate) limiters: Arc<Limiters>,
     pub(crate) reads: ReadLog,
     pub(crate) index: Option<Arc<search::Index>>,
+    pub(crate) catalogue: Option<catalogue::Catalogue>,
     pub(crate) open_sru: bool,
     stop: Option<watch::Receiver<bool>>,
 }
@@ -59,6 +60,7 @@ impl WebState {
             limiters: Arc::default(),
             reads: ReadLog::default(),
             index: None,
+            catalogue: None,
             open_sru: false,
             stop: None,
         }))
@@ -102,6 +104,13 @@ impl WebState {
     #[must_use]
     pub fn with_index(mut self, index: Arc<search::Index>) -> Self {
         self.parts().index = Some(index);
+        self
+    }
+
+    /// Sets the database of the shared catalogue. Default none: harvests can't be asked for.
+    #[must_use]
+    pub fn with_catalogue(mut self, catalogue: catalogue::Catalogue) -> Self {
+        self.parts().catalogue = Some(catalogue);
         self
     }
 

@@ -100,7 +100,9 @@ impl Serve {
         let (stop, stopped) = tokio::sync::watch::channel(false);
         let catalogue = start_catalogue(config, &store).await?;
         let index = Arc::clone(&catalogue.opened.index);
-        let state = web_state(config, &engine, keys).with_index(index).stopped_by(stopped.clone());
+        let opened = catalogue.opened.catalogue.clone();
+        let state =
+            web_state(config, &engine, keys).with_index(index).with_catalogue(opened).stopped_by(stopped.clone());
         let router =
             web::router(state.clone()).map_err(|error| Failure::new(format!("The hub can't start: {error}.")))?;
         let worker = tokio::spawn(Arc::clone(&engine).run(on(stopped.clone())));

@@ -112,7 +112,7 @@ impl World {
             () if path.contains("/pickup-locations/") => "BORROW-DESK",
             () => "01BORROW",
         };
-        let url = format!("{}{}{query}", self.hub.base, path.replace("{code}", code));
+        let url = format!("{}{}{query}", self.hub.base, path.replace("{code}", code).replace("{record}", "990001"));
         let mut call = self.hub.http.request(operation.method.clone(), url);
         if let Some(key) = key {
             call = call.bearer_auth(key);
