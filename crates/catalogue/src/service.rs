@@ -252,13 +252,24 @@ async fn keep_grouped(catalogue: Catalogue, node: String, clock: Arc<dyn Clock>,
 
 /// Keeps the index at the end of the change feed, until the node stops.
 async fn keep_indexed(catalogue: Catalogue, index: Arc<Index>, hub: Store, mut stopped: watch::Receiver<bool>) {
+    let mut shown = None;
     loop {
         let result = async {
+            // A command next to the hub may have brought the index up to date.
+            let position = index.position()?;
+            if position != shown {
+                index.reload()?;
+                shown = position;
+            }
             let agencies = agencies(&hub).await?;
             catalogue.index_changes(&index, &agencies).await
         };
-        if let Err(error) = result.await {
-            warn!(%error, "the search index can't follow the catalogue now");
+        match result.await {
+            Ok(_) => {}
+            Err(Error::Index(search::Error::Locked { .. })) => {
+                info!("a command writes to the search index; the hub continues after it");
+            }
+            Err(error) => warn!(%error, "the search index can't follow the catalogue now"),
         }
         tokio::select! {
             biased;
