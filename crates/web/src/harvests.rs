@@ -190,7 +190,7 @@ async fn request_harvest(
     }
     let changed = Changed::new("harvest of", &code, access.agencies_of(&state, &institution.code).await?);
     access.announce(&state, changed.after(&json!({"kind": kind.name()}))).await?;
-    catalogue.request_harvest(&code, kind).await.map_err(failed)?;
+    catalogue.request_harvest(&code, kind).await.map_err(|error| failed(&error))?;
     Ok((StatusCode::ACCEPTED, Json(RequestedHarvest { kind: kind.name() })))
 }
 
@@ -212,7 +212,7 @@ async fn list_harvests(
     PathCode(code): PathCode,
 ) -> Result<Json<HarvestList>, Problem> {
     access.institution(&state, &code).await?;
-    let runs = catalogue(&state)?.runs(&code, LISTED).await.map_err(failed)?;
+    let runs = catalogue(&state)?.runs(&code, LISTED).await.map_err(|error| failed(&error))?;
     Ok(Json(HarvestList { harvests: runs.into_iter().map(Into::into).collect() }))
 }
 
@@ -235,7 +235,7 @@ async fn explain_record(
     PathRecord { code, record }: PathRecord,
 ) -> Result<Json<RecordView>, Problem> {
     access.institution(&state, &code).await?;
-    let explained = catalogue(&state)?.explain(&code, &record).await.map_err(failed)?;
+    let explained = catalogue(&state)?.explain(&code, &record).await.map_err(|error| failed(&error))?;
     explained.map(|explained| Json(explained.into())).ok_or_else(|| Problem::not_found("record", &record))
 }
 
@@ -243,7 +243,7 @@ fn catalogue(state: &WebState) -> Result<&Catalogue, Problem> {
     state.catalogue.as_ref().ok_or_else(crate::catalogue::no_catalogue)
 }
 
-fn failed(failure: ::catalogue::Error) -> Problem {
+fn failed(failure: &::catalogue::Error) -> Problem {
     error!(error = %failure, "the catalogue can't be read or written");
     Problem::internal()
 }

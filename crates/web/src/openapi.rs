@@ -18,8 +18,8 @@ use utoipa_axum::routes;
 use crate::problem::Envelope;
 use crate::state::WebState;
 use crate::{
-    agencies, audit, catalogue, failures, harvests, health, idempotency, institutions, keys, orphans, patrons, pickup_locations,
-    quota, reads, request_commands, requests, users, webhooks,
+    agencies, audit, catalogue, failures, harvests, health, idempotency, institutions, keys, orphans, patrons,
+    pickup_locations, quota, reads, request_commands, requests, users, webhooks,
 };
 
 const KEY: &str = "api_key";
