@@ -141,7 +141,7 @@ impl Place {
         let agencies = catalogue::agencies(&self.hub).await.map_err(|error| failed(&error))?;
         match self.catalogue.index_changes(&index, &agencies).await {
             Ok(_) => index.close_writer().map_err(|error| failed(&error.into())),
-            // The hub runs, and its index follows by itself.
+            // The hub runs, and it updates its index.
             Err(catalogue::Error::Index(search::Error::Locked { .. })) => Ok(()),
             Err(error) => Err(failed(&error)),
         }
