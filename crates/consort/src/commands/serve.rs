@@ -248,8 +248,9 @@ async fn check_keys(config: &Config, store: &Store) -> Result<()> {
         let user =
             store.user(name).await.map_err(|error| Failure::new(format!("The users can't be read: {error}.")))?;
         if user.is_some() {
-            let what =
-                format!("The key {name} of the configuration has the name of a user, so that timelines could not say who acted.");
+            let what = format!(
+                "The key {name} of the configuration has the name of a user, so that timelines could not say who acted."
+            );
             return Err(Failure::usage(what).advice("Give the key another name in the configuration."));
         }
         if keys.iter().any(|key| key.name == *name) {
