@@ -2,7 +2,7 @@
 //! SQLite.
 //!
 //! The server is a process of its own, so that its work isn't counted. The peer harvests fewer records of the same corpus.
-//! What is compared is the processor time of a record.
+//! It compares the processor time of a record.
 
 #![allow(clippy::disallowed_methods, reason = "a benchmark measures by the machine's clock")]
 

@@ -16,7 +16,7 @@ pub enum Error {
     /// Another node harvests the institution.
     #[error("another node harvests {0} at the moment")]
     InUse(String),
-    /// What is stored can't be read.
+    /// The stored data can't be read.
     #[error("the stored record {record} can't be read: {what}")]
     Damaged {
         /// The record's number.

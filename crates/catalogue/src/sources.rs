@@ -3,7 +3,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
-use store::Row;
+use store::{Batch, Row};
 
 use crate::database::{Catalogue, values};
 use crate::error::Error;
@@ -146,7 +146,7 @@ impl SourceLease {
     }
 }
 
-/// What is known of an institution's harvests, for schedules and `consort catalogue status`.
+/// The state of an institution's harvests, for schedules and `consort catalogue status`.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct SourceState {
     /// The institution.
@@ -171,13 +171,7 @@ impl Catalogue {
     /// Takes the lease of an institution; the first one makes the source. Returns `None` if another node has it.
     pub async fn lease(&self, institution: &str, owner: &str, now: Timestamp) -> Result<Option<SourceLease>, Error> {
         let mut batch = self.store.batch();
-        batch.lock("catalogue sources");
-        batch.run(
-            "INSERT INTO source (number, institution, next_record) \
-             SELECT COALESCE(MAX(number), 0) + 1, CAST($1 AS TEXT), 1 FROM source \
-             HAVING NOT EXISTS (SELECT 1 FROM source WHERE institution = $1)",
-            values![institution],
-        );
+        make_source(&mut batch, institution);
         batch.run(
             "UPDATE source SET lease_owner = $1, lease_until = $2, fencing_token = fencing_token + 1 \
              WHERE institution = $3 AND lease_until <= $4",
@@ -334,13 +328,7 @@ impl Catalogue {
     /// changes.
     pub async fn request_harvest(&self, institution: &str, kind: Kind) -> Result<(), Error> {
         let mut batch = self.store.batch();
-        batch.lock("catalogue sources");
-        batch.run(
-            "INSERT INTO source (number, institution, next_record) \
-             SELECT COALESCE(MAX(number), 0) + 1, CAST($1 AS TEXT), 1 FROM source \
-             HAVING NOT EXISTS (SELECT 1 FROM source WHERE institution = $1)",
-            values![institution],
-        );
+        make_source(&mut batch, institution);
         batch.run(
             "UPDATE source SET requested = CASE WHEN requested = 'full' THEN requested ELSE $1 END WHERE institution = $2",
             values![kind.name(), institution],
@@ -350,7 +338,7 @@ impl Catalogue {
         Ok(())
     }
 
-    /// Returns what is known of each institution's harvests.
+    /// Returns the state of each institution's harvests.
     pub async fn sources(&self) -> Result<Vec<SourceState>, Error> {
         let sql = "SELECT institution, lease_owner, lease_until, harvest, last_started_at, last_full_at, requested, judged_by \
                    FROM source ORDER BY institution";
@@ -393,6 +381,17 @@ pub(crate) struct RunEnd<'a> {
     pub(crate) next_from: Option<Timestamp>,
     /// Whether the checkpoint is useless, so that the next harvest begins anew.
     pub(crate) forget_checkpoint: bool,
+}
+
+/// Makes the source of an institution if there is none yet. No other unit makes one at the same time.
+fn make_source(batch: &mut Batch, institution: &str) {
+    batch.lock("catalogue sources");
+    batch.run(
+        "INSERT INTO source (number, institution, next_record) \
+         SELECT COALESCE(MAX(number), 0) + 1, CAST($1 AS TEXT), 1 FROM source \
+         HAVING NOT EXISTS (SELECT 1 FROM source WHERE institution = $1)",
+        values![institution],
+    );
 }
 
 pub(crate) fn json<T: Serialize>(value: &T) -> String {

@@ -1,4 +1,4 @@
-//! Reads what is stored: single records, and counts.
+//! Reads single records from the database, and counts.
 
 use std::collections::BTreeMap;
 

@@ -13,7 +13,7 @@ use futures::future::BoxFuture;
 use jiff::Timestamp;
 use oai_pmh::{Client, ClientBuilder, Clock, Error, Event, Harvest, Item, Limits, PageError, PageReader, Selection};
 
-/// A page of a list: what is in the verb's element.
+/// A page of a list: the content of the verb's element.
 pub(crate) fn page(verb: &str, content: &str) -> String {
     format!(
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<OAI-PMH xmlns=\"http://www.openarchives.org/OAI/2.0/\" \

@@ -1,4 +1,4 @@
-//! What is wrong with a query, where, and how it is put right.
+//! The fault of a query, its place, and the way to correct it.
 
 use super::Limits;
 

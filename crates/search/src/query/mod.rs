@@ -25,7 +25,7 @@ impl Limits {
     pub const WORDS: usize = 64;
 }
 
-/// What is searched for.
+/// The query.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Query {
     /// One condition.

@@ -25,7 +25,7 @@ pub const LAST_HIT: usize = 10_000;
 /// A search.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Search {
-    /// What is searched for; every title if there is no query.
+    /// The query; every title if there is none.
     pub query: Option<Query>,
     /// Limits by format, language, agency and year.
     pub filters: Filters,

@@ -1,4 +1,4 @@
-//! What is found, in which order, with which counts.
+//! The results of a search, their order and their counts.
 
 use marc::{Format, Record};
 use search::{Error, FacetValue, Filters, LAST_HIT, Search, Sort, plain};

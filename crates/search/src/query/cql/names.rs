@@ -26,7 +26,7 @@ pub struct IndexName {
     pub set: &'static str,
     /// The name in it.
     pub name: &'static str,
-    /// What is searched.
+    /// The text or the field that is searched.
     pub field: Field,
     /// A title for people.
     pub title: &'static str,
