@@ -52,6 +52,7 @@ mod effects;
 mod event;
 pub mod example;
 mod expected_change;
+mod held_copy;
 mod hint;
 mod hint_rules;
 mod ids;
@@ -88,6 +89,7 @@ pub use effect::{Effect, Side};
 pub use effect_result::EffectResult;
 pub use event::Event;
 pub use expected_change::{ChangeKind, expected_change};
+pub use held_copy::{CopyState, HeldCopy};
 pub use hint::{Hint, HoldChange, ItemSnapshot, LoanChange};
 pub use hint_rules::{HintResult, interpret_hints};
 pub use ids::{
