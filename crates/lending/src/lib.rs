@@ -71,6 +71,7 @@ mod retention;
 mod rules;
 mod sides;
 mod status;
+pub mod supplier;
 mod transitions;
 mod volume;
 mod volume_choice;

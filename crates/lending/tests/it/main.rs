@@ -14,6 +14,7 @@ mod refusals;
 mod retention;
 mod staff_acts;
 mod standard;
+mod supplier;
 mod titles;
 mod total;
 mod walk;
