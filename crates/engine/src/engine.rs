@@ -5,7 +5,7 @@
     reason = "the loop sleeps by the machine's clock; what is due is decided by the node's"
 )]
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -24,6 +24,7 @@ use crate::error::Error;
 use crate::load::Load;
 use crate::metrics::{Metrics, render};
 use crate::settings::Settings;
+use crate::titles::Titles;
 
 /// Runs requests. There is one engine per node; its workers and the API share it.
 #[derive(Debug)]
@@ -32,6 +33,8 @@ pub struct Engine {
     pub(crate) systems: Arc<Systems>,
     pub(crate) polling: Arc<Polling>,
     pub(crate) commits: Commits,
+    /// The shared catalogue, if the hub has one.
+    pub(crate) titles: OnceLock<Arc<dyn Titles>>,
     pub(crate) settings: Settings,
     pub(crate) changes: broadcast::Sender<Change>,
     /// Polls under way on this node.
@@ -98,6 +101,7 @@ impl Engine {
             systems,
             polling,
             commits,
+            titles: OnceLock::new(),
             settings,
             changes,
             active_polls,
@@ -110,6 +114,11 @@ impl Engine {
             metrics,
             registry,
         }
+    }
+
+    /// Lets requests name titles of this catalogue, from now on. A second catalogue is ignored.
+    pub fn set_titles(&self, titles: Arc<dyn Titles>) {
+        let _ = self.titles.set(titles);
     }
 
     /// Returns the store.

@@ -12,6 +12,7 @@
 //! - `commit`: turns an event into a stored decision; `audit`: the entries of the audit log for it.
 //! - `commands`, `replacing`: commands of people; another lender in place of the present one.
 //! - `place`, `validation`: a new request and its faults.
+//! - `titles`: the shared catalogue, for requests that name a title in place of copies.
 //! - `messages`: webhook messages; `load`: effects under way on this node.
 //! - `rules`: agencies' rules at the points where they matter.
 //! - `setup_checks`: checks of institutions' set-ups, and the daily ones.
@@ -43,6 +44,7 @@ mod retention;
 mod rules;
 mod settings;
 mod setup_checks;
+mod titles;
 mod validation;
 mod work;
 mod worker;
@@ -53,7 +55,7 @@ pub use error::Error;
 pub use lending::{PollInterval, PollSettings};
 pub use orphans::{FoundOrphan, Orphan, OrphanReport, OrphanSearch};
 pub use perform::EffectExecution;
-pub use place::NewRequest;
+pub use place::{NewRequest, NewTitle};
 pub use polling::{Polling, WebhookError, WebhookResult, poll_side};
 pub use replacing::AnotherLender;
 pub use retention::{ErasedPatron, PatronData, StillNeeded};
@@ -61,4 +63,5 @@ pub use runtime::{Clock, Ids, PickupAgencies, SystemClock, agencies_of_library};
 pub use settings::{Backoff, Settings};
 pub use store::FailingPolls;
 pub use systems::{BreakerSettings, Down, Paused, Quota, Systems, Usage};
+pub use titles::{CatalogueTitle, RecordCopies, TitleRecord, Titles};
 pub use validation::ValidationError;

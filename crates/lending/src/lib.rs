@@ -77,6 +77,7 @@ mod volume;
 mod volume_choice;
 mod volume_label;
 mod waiting;
+mod wanted_title;
 
 pub use account::{AccountLimits, PatronAccount, PatronLimits};
 pub use attention::{Action, Attention, FailingPoll, StaffCase, StaffCaseCause, WaitingOn};
@@ -99,7 +100,7 @@ pub use ids::{
     check_identifier,
 };
 pub use lender_extension::LenderExtension;
-pub use limits::{check_limits, is_duplicate};
+pub use limits::{check_limits, is_duplicate, is_same_title_wanted};
 pub use observation::{HoldState, ItemState, LoanState, Observation, ObservationSource};
 pub use observed::Observed;
 pub use poll::{PollTarget, has_same_records, poll_target, poll_targets};
@@ -119,3 +120,4 @@ pub use status::{Condition, Outcome, Status, Workflow};
 pub use transitions::transitions;
 pub use volume::Volume;
 pub use volume_choice::{check_volume, choose_volume};
+pub use wanted_title::{TitleRef, TriedCopy, WantedTitle};

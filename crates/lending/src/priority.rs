@@ -43,6 +43,7 @@ impl Effect {
     pub fn priority(self) -> Priority {
         match self {
             Self::VerifyPatron
+            | Self::FindCopies
             | Self::ChooseSupplier
             | Self::EnsureVirtualPatron(_)
             | Self::PlaceHold(_)

@@ -45,9 +45,13 @@ pub(crate) struct Place {
     pickup: String,
     /// A copy, as INSTITUTION:BARCODE; or any copy of a record, as INSTITUTION:record:MMS_ID, with :VOLUME after it for one
     /// volume. May be given several times, best first.
-    #[arg(long = "copy", value_name = "COPY", required = true)]
+    #[arg(long = "copy", value_name = "COPY", required_unless_present = "title", conflicts_with = "title")]
     copies: Vec<String>,
-    /// The wanted volume, such as "v.3", for all copies that name none of their own.
+    /// A title of the shared catalogue, from whose copies the hub chooses: its id as `consort search` shows it; or a record
+    /// that describes it, as INSTITUTION:record:MMS_ID.
+    #[arg(long, value_name = "TITLE")]
+    title: Option<String>,
+    /// The wanted volume of the title, such as "v.3"; or of all copies that name none of their own.
     #[arg(long)]
     volume: Option<String>,
     /// The last day on which the patron can use the item, such as 2026-12-31.
@@ -143,8 +147,10 @@ impl Request {
 impl Place {
     async fn run(self) -> Result<()> {
         let copies = self.copies.iter().map(|text| copy(text)).collect::<Result<Vec<_>>>()?;
+        let copies = (!copies.is_empty()).then_some(copies);
+        let title = self.title.as_deref().map(title).transpose()?;
         let body = json!({
-            "agency": self.agency, "patron": self.patron, "pickup_location": self.pickup, "copies": copies,
+            "agency": self.agency, "patron": self.patron, "pickup_location": self.pickup, "title": title, "copies": copies,
             "volume": self.volume,
             "needed_until": self.needed_until, "expedited": self.expedited,
         });
@@ -171,6 +177,20 @@ pub(crate) fn copy(text: &str) -> Result<Value> {
             Ok(json!({"institution": institution, "barcode": barcode}))
         }
         _ => Err(no_copy(text)),
+    }
+}
+
+/// Reads a title: an id of the shared catalogue, or a record of an institution.
+pub(crate) fn title(text: &str) -> Result<Value> {
+    let parts: Vec<&str> = text.split(':').map(str::trim).collect();
+    match parts.as_slice() {
+        [id] if !id.is_empty() => Ok(json!({"id": id})),
+        [institution, "record", record] if !institution.is_empty() && !record.is_empty() => {
+            Ok(json!({"institution": institution, "record": record}))
+        }
+        _ => Err(Failure::usage(format!("{text:?} names no title.")).advice(
+            "Write the id that `consort search` shows; or INSTITUTION:record:MMS_ID for a record that describes the title.",
+        )),
     }
 }
 

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::copy::CopyRef;
-use crate::held_copy::HeldCopy;
+use crate::held_copy::{CopyState, HeldCopy};
 use crate::ids::{AgencyCode, BibId, InstitutionCode, PickupLocationCode};
 use crate::rules::Rules;
 
@@ -40,6 +40,7 @@ impl Candidate {
             item: copy.map(|copy| copy.item.clone()),
             barcode: copy.and_then(|copy| copy.barcode.clone()),
             volume: volume.map(str::to_owned),
+            queued: copy.is_some_and(|copy| matches!(copy.state, CopyState::Lent { .. })),
             chosen_by_staff: false,
             tried_items: Vec::new(),
         }

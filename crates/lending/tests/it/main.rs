@@ -15,6 +15,7 @@ mod retention;
 mod staff_acts;
 mod standard;
 mod supplier;
+mod titles;
 mod total;
 mod walk;
 mod while_out;
