@@ -14,6 +14,7 @@ mod filters;
 mod policy;
 mod policy_check;
 mod ranking;
+mod record;
 
 pub use candidate::{Balance, Candidate, Coordinates, Lender, Place, Wish};
 pub use choose::{Choice, LeftOutCopy, RankedCopy, choose};
@@ -21,3 +22,4 @@ pub use explanation::{DecidedBy, Reason, ReasonCode};
 pub use policy::{Criterion, CriterionName, LenderTerms, SupplierPolicy, UnknownCopies};
 pub use policy_check::PolicyProblem;
 pub use ranking::{CriterionValue, Standing};
+pub use record::ChoiceRecord;
