@@ -52,7 +52,7 @@ impl Engine {
     }
 
     /// Returns the title as the catalogue has it now: under its id, or else as the request named it.
-    async fn title_now(&self, wanted: &WantedTitle) -> Result<Option<CatalogueTitle>, String> {
+    pub(crate) async fn title_now(&self, wanted: &WantedTitle) -> Result<Option<CatalogueTitle>, String> {
         let titles = self.titles.get().ok_or("the hub has no shared catalogue now")?;
         match titles.find(&TitleRef::Title(wanted.title.clone())).await? {
             Some(title) => Ok(Some(title)),
@@ -79,7 +79,7 @@ impl Engine {
     }
 
     /// Returns what a request wants, without naming its patron.
-    async fn wish(&self, request: &Request, wanted: &WantedTitle) -> Result<Wish, Error> {
+    pub(crate) async fn wish(&self, request: &Request, wanted: &WantedTitle) -> Result<Wish, Error> {
         let mut left_out: Vec<CopyRef> = wanted.tried.iter().map(tried).collect();
         left_out.extend(request.lenders_that_did_not_supply().map(|lender| anything_of(lender.clone())));
         let rules = self.runtime.rules_of_patron(request).await?;
@@ -124,6 +124,13 @@ impl CopyChoice {
         let numbered = |index: u32| candidates.iter().find(|candidate| candidate.index == index);
         let ranked = choice.ranked.iter().filter_map(|copy| numbered(copy.index));
         ranked.map(|candidate| candidate.to_copy_ref(wish.volume.as_deref())).collect()
+    }
+
+    /// Returns the institution of the best copy.
+    pub fn lender(&self) -> Option<&InstitutionCode> {
+        let best = self.record.choice.best()?;
+        let copy = self.record.candidates.iter().find(|candidate| candidate.index == best)?;
+        Some(&copy.institution)
     }
 
     /// Returns the choice in a few sentences for staff.

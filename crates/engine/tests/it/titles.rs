@@ -7,7 +7,7 @@ use alma_sim::{Fault, FaultKind, presets};
 use engine::{CatalogueTitle, NewRequest, NewTitle, RecordCopies, TitleRecord, Titles};
 use lending::{CopyState, HeldCopy, ItemType, Outcome, Refusal, Status, Title, TitleRef, Volume};
 
-use crate::world::{LENDER, OTHER, World, both, copy};
+use crate::world::{BORROWER, LENDER, OTHER, World, both, copy};
 
 const PLACE_HOLD: &str = "POST /bibs/{mms_id}/holdings/{holding_id}/items/{item_pid}/requests";
 
@@ -177,5 +177,59 @@ both! {
         assert_eq!(world.request().await.status, Status::PatronVerified);
         *catalogue.title.lock().unwrap() = title;
         world.until(Status::RequestPlacedAtBorrowingAgency).await;
+    }
+
+    async fn preview_and_request_agree_and_the_preview_writes_nothing(world) {
+        let catalogue = catalogue(&world);
+        catalogue.set_state(LENDER, &CopyState::NotLendable(Refusal::new("ON_ORDER", "It is on order.")));
+        let preview = world.engine.preview(for_the_title(&world)).await.unwrap();
+        assert!(preview.is_possible(), "{preview:?}");
+        let (lender, terms) = preview.expected.unwrap();
+        assert_eq!((lender.as_str(), terms.requests), (OTHER, 0));
+        assert!(preview.pickup_locations.iter().any(|one| one.location.code.as_str() == "BORROW-MAIN"));
+        assert_eq!(world.engine.store().requests(&store::RequestFilter { limit: 9, ..Default::default() }).await.unwrap().requests.len(), 0);
+        for institution in [LENDER, OTHER, BORROWER] {
+            let calls = world.sim.calls(institution).unwrap();
+            assert!(calls.keys().all(|endpoint| endpoint.starts_with("GET ")), "{calls:?}");
+        }
+        let placed = world.place_as(for_the_title(&world)).await;
+        assert_eq!(placed.supply.unwrap().institution, lender);
+    }
+
+    async fn preview_says_why_nothing_can_be_lent(world) {
+        let catalogue = catalogue(&world);
+        for lender in [LENDER, OTHER] {
+            catalogue.set_state(lender, &CopyState::NotLendable(Refusal::new("ON_ORDER", "It is on order.")));
+        }
+        let preview = world.engine.preview(for_the_title(&world)).await.unwrap();
+        assert!(!preview.is_possible());
+        let left_out = preview.choice.unwrap().record.choice.left_out;
+        assert_eq!(left_out.len(), 2);
+        let placed = world.place_as(for_the_title(&world)).await;
+        assert_eq!(placed.outcome, Some(Outcome::NotSupplied));
+    }
+
+    async fn preview_names_each_reason_against_the_patron(world) {
+        catalogue(&world);
+        world.replace_user(BORROWER, crate::world::PATRON, "expiry_date", "2020-01-01Z");
+        let preview = world.engine.preview(for_the_title(&world)).await.unwrap();
+        assert!(!preview.is_possible());
+        let Some(engine::PatronTerms::MayNot(reasons)) = preview.patron else { panic!("{:?}", preview.patron) };
+        assert_eq!(reasons[0].0.code, "PATRON_EXPIRED");
+        let unknown = NewRequest { agency: "NOWHERE".into(), ..for_the_title(&world) };
+        let preview = world.engine.preview(unknown).await.unwrap();
+        assert_eq!(preview.faults[0].code, "UNKNOWN_AGENCY");
+        assert!(preview.patron.is_none(), "nobody was asked");
+    }
+
+    async fn preview_of_named_copies_reads_them_until_one_can_be_lent(world) {
+        let lent = presets::barcode(LENDER, 'M', 1);
+        world.at(LENDER).lend(&lent, "sam.student", "MAIN", crate::world::DESK).unwrap();
+        let copies = vec![copy(LENDER, &lent), copy(OTHER, &presets::barcode(OTHER, 'M', 2))];
+        let preview = world.engine.preview(NewRequest { copies, ..world.placing() }).await.unwrap();
+        assert!(preview.is_possible(), "{preview:?}");
+        let refused: Vec<bool> = preview.copies.iter().map(|(_, refusal)| refusal.is_some()).collect();
+        assert_eq!(refused, [true, false]);
+        assert_eq!(preview.expected.unwrap().0.as_str(), OTHER);
     }
 }
