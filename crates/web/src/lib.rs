@@ -41,6 +41,7 @@ mod path;
 mod patrons;
 mod pickup_locations;
 mod precondition;
+mod preview;
 mod problem;
 mod quota;
 mod read_log;
