@@ -12,6 +12,8 @@
 //! - `commit`: turns an event into a stored decision; `audit`: the entries of the audit log for it.
 //! - `commands`, `replacing`: commands of people; another lender in place of the present one.
 //! - `place`, `validation`: a new request and its faults.
+//! - `preview`: what would become of a request, by reads alone.
+//! - `find_copies`: the copies of a wanted title, ranked by the policy.
 //! - `titles`: the shared catalogue, for requests that name a title in place of copies.
 //! - `messages`: webhook messages; `load`: effects under way on this node.
 //! - `rules`: agencies' rules at the points where they matter.
@@ -30,6 +32,7 @@ mod commit;
 mod deadlines;
 mod engine;
 mod error;
+mod find_copies;
 mod lease;
 mod load;
 mod messages;
@@ -40,6 +43,7 @@ mod perform;
 mod place;
 mod placing_checks;
 mod policy_trial;
+mod preview;
 mod pruning;
 mod replacing;
 mod retention;
@@ -54,12 +58,14 @@ mod worker;
 pub use changes::Change;
 pub use engine::{Engine, Health};
 pub use error::Error;
+pub use find_copies::CopyChoice;
 pub use lending::{PollInterval, PollSettings};
 pub use orphans::{FoundOrphan, Orphan, OrphanReport, OrphanSearch};
 pub use perform::EffectExecution;
 pub use place::{NewRequest, NewTitle};
 pub use policy_trial::TriedPolicy;
 pub use polling::{Polling, WebhookError, WebhookResult, poll_side};
+pub use preview::{PatronTerms, Preview};
 pub use replacing::AnotherLender;
 pub use retention::{ErasedPatron, PatronData, StillNeeded};
 pub use runtime::{Clock, Ids, PickupAgencies, SystemClock, agencies_of_library};
