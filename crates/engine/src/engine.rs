@@ -286,6 +286,15 @@ impl Engine {
         Ok(())
     }
 
+    /// Starts to use a changed policy for the choice of the supplier.
+    ///
+    /// # Errors
+    ///
+    /// As [`Engine::agency_changed`].
+    pub async fn supplier_policy_changed(&self) -> Result<(), Error> {
+        self.agency_changed().await
+    }
+
     /// Counts a call of the hub's API with a wrong key.
     pub fn count_wrong_key(&self) {
         self.metrics.count_wrong_key();
