@@ -9,6 +9,7 @@ mod harvest;
 mod institution;
 mod key;
 mod patron;
+mod placing;
 mod request;
 mod serve;
 mod sim;
