@@ -2,6 +2,7 @@
 
 mod audit;
 mod catalogue;
+mod choices;
 mod demo;
 mod docs;
 mod doctor;
@@ -9,6 +10,7 @@ mod harvest;
 mod institution;
 mod key;
 mod patron;
+mod policy;
 mod request;
 mod serve;
 mod sim;
@@ -35,6 +37,9 @@ pub(crate) enum Command {
     /// Set up institutions and check them.
     #[command(subcommand)]
     Institution(institution::Institution),
+    /// Show, set and try the policy for the choice of the supplier.
+    #[command(subcommand)]
+    Policy(policy::Policy),
     /// Harvest an institution's records into the catalogue, also while the hub runs.
     Harvest(harvest::Harvest),
     /// Search the shared catalogue, explain its records, and load files into it.
@@ -74,6 +79,7 @@ impl Command {
             Self::Serve(serve) => serve.run().await,
             Self::Request(request) => request.run().await,
             Self::Institution(institution) => institution.run().await,
+            Self::Policy(policy) => policy.run().await,
             Self::Harvest(harvest) => harvest.run().await,
             Self::Catalogue(catalogue) => catalogue.run().await,
             Self::Key(key) => key.run().await,
@@ -98,6 +104,7 @@ impl Command {
             Self::Sim(_)
             | Self::Request(_)
             | Self::Institution(_)
+            | Self::Policy(_)
             | Self::Harvest(_)
             | Self::Catalogue(_)
             | Self::Key(_)
@@ -123,6 +130,7 @@ impl Command {
             Self::Demo(_)
             | Self::Request(_)
             | Self::Institution(_)
+            | Self::Policy(_)
             | Self::Harvest(_)
             | Self::Catalogue(_)
             | Self::Key(_)

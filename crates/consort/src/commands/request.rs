@@ -5,6 +5,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::api::{Hub, HubArgs};
+use crate::commands::choices::Choices;
 use crate::commands::staff_actions::StaffAction;
 use crate::failure::{Failure, Result};
 use crate::output::{print_result, remark};
@@ -21,6 +22,8 @@ pub(crate) enum Request {
     Place(Place),
     /// Show one request with its timeline.
     Show(Show),
+    /// Show which copies the hub chose for a request, with the reason for each copy.
+    Choices(Choices),
     /// List requests, newest first.
     List(List),
     /// Cancel a request.
@@ -137,6 +140,7 @@ impl Request {
         match self {
             Self::Place(place) => place.run().await,
             Self::Show(show) => show.run().await,
+            Self::Choices(choices) => choices.run().await,
             Self::List(list) => list.run().await,
             Self::Cancel(cancel) => cancel.run().await,
             Self::Act(act) => act.run().await,
