@@ -128,9 +128,17 @@ impl CopyChoice {
 
     /// Returns the institution of the best copy.
     pub fn lender(&self) -> Option<&InstitutionCode> {
+        self.best().map(|copy| &copy.institution)
+    }
+
+    /// Returns the agency of the best copy, if it is known.
+    pub fn lending_agency(&self) -> Option<&AgencyCode> {
+        self.best().and_then(|copy| copy.agency.as_ref())
+    }
+
+    fn best(&self) -> Option<&Candidate> {
         let best = self.record.choice.best()?;
-        let copy = self.record.candidates.iter().find(|candidate| candidate.index == best)?;
-        Some(&copy.institution)
+        self.record.candidates.iter().find(|candidate| candidate.index == best)
     }
 
     /// Returns the choice in a few sentences for staff.

@@ -35,6 +35,8 @@ pub struct Preview {
     pub copies: Vec<(CopyRef, Option<Refusal>)>,
     /// The lender that would be asked first, and what its last requests let the patron expect.
     pub expected: Option<(InstitutionCode, ExpectedTerms)>,
+    /// The cost of a loan from that lender by the consortium's policy, in its unit.
+    pub cost: Option<u32>,
     /// Where the patron may collect.
     pub pickup_locations: Vec<StoredPickupLocation>,
 }
@@ -93,8 +95,16 @@ impl Engine {
         if let Some(lender) = preview.lender().cloned() {
             let past = self.runtime.store().past_supplies(&lender, MOST_PAST).await?;
             preview.expected = Some((lender, ExpectedTerms::of(&past)));
+            preview.cost = self.cost_of(&preview).await?;
         }
         Ok(preview)
+    }
+
+    /// Returns the cost that the policy names for the lender of the best copy.
+    async fn cost_of(&self, preview: &Preview) -> Result<Option<u32>, Error> {
+        let Some(agency) = preview.choice.as_ref().and_then(CopyChoice::lending_agency) else { return Ok(None) };
+        let stored = self.runtime.supplier_policy().await?;
+        Ok(stored.policy.lenders.get(agency).and_then(|terms| terms.cost))
     }
 
     /// Returns the choice among the copies of the wanted title. A title that has left the catalogue has none.

@@ -19,7 +19,7 @@ use crate::problem::Envelope;
 use crate::state::WebState;
 use crate::{
     agencies, audit, catalogue, choices, failures, harvests, health, idempotency, institutions, keys, orphans, patrons,
-    pickup_locations, quota, reads, request_commands, requests, supplier_policy, users, webhooks,
+    pickup_locations, preview, quota, reads, request_commands, requests, supplier_policy, users, webhooks,
 };
 
 const KEY: &str = "api_key";
@@ -59,6 +59,7 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
 pub(crate) fn parts() -> (Router<WebState>, Router<WebState>, utoipa::openapi::OpenApi) {
     let (guarded, mut document) = OpenApiRouter::with_openapi(Document::openapi())
         .merge(requests::routes())
+        .merge(preview::routes())
         .merge(request_commands::routes())
         .merge(institutions::routes())
         .merge(orphans::routes())

@@ -9,7 +9,7 @@ use crate::analysis::folded;
 use crate::document::{Document, IdentifierKind};
 
 /// The version of everything that shapes the index: fields, analysis, stored forms. Another version is filled anew.
-pub(crate) const VERSION: u32 = 1;
+pub(crate) const VERSION: u32 = 2;
 /// The name under which tantivy knows our tokenizer.
 pub(crate) const TOKENIZER: &str = "words";
 /// The longest key in bytes; longer ones are cut, in records and in queries.
@@ -61,6 +61,7 @@ pub(crate) enum Key {
     Language,
     Agency,
     Institution,
+    FormerId,
 }
 
 impl Key {
@@ -78,6 +79,7 @@ impl Key {
             Self::Language => 'l',
             Self::Agency => 'g',
             Self::Institution => 'o',
+            Self::FormerId => 'm',
         }
     }
 
@@ -143,6 +145,9 @@ impl Fields {
     pub(crate) fn entry(&self, document: &Document) -> Result<TantivyDocument, serde_json::Error> {
         let mut entry = TantivyDocument::new();
         entry.add_text(self.id, &document.id);
+        for id in &document.former_ids {
+            entry.add_text(self.key, Key::FormerId.of(id));
+        }
         let lists = [
             (self.title, Some(Key::Title), &document.titles),
             (self.author, Some(Key::Author), &document.authors),
