@@ -2,6 +2,7 @@
 
 mod audit;
 mod catalogue;
+mod choices;
 mod demo;
 mod docs;
 mod doctor;
@@ -10,6 +11,7 @@ mod institution;
 mod key;
 mod patron;
 mod placing;
+mod policy;
 mod request;
 mod serve;
 mod sim;
@@ -36,6 +38,9 @@ pub(crate) enum Command {
     /// Set up institutions and check them.
     #[command(subcommand)]
     Institution(institution::Institution),
+    /// Show, set and try the policy for the choice of the supplier.
+    #[command(subcommand)]
+    Policy(policy::Policy),
     /// Harvest an institution's records into the catalogue, also while the hub runs.
     Harvest(harvest::Harvest),
     /// Search the shared catalogue, explain its records, and load files into it.
@@ -75,6 +80,7 @@ impl Command {
             Self::Serve(serve) => serve.run().await,
             Self::Request(request) => request.run().await,
             Self::Institution(institution) => institution.run().await,
+            Self::Policy(policy) => policy.run().await,
             Self::Harvest(harvest) => harvest.run().await,
             Self::Catalogue(catalogue) => catalogue.run().await,
             Self::Key(key) => key.run().await,
@@ -99,6 +105,7 @@ impl Command {
             Self::Sim(_)
             | Self::Request(_)
             | Self::Institution(_)
+            | Self::Policy(_)
             | Self::Harvest(_)
             | Self::Catalogue(_)
             | Self::Key(_)
@@ -124,6 +131,7 @@ impl Command {
             Self::Demo(_)
             | Self::Request(_)
             | Self::Institution(_)
+            | Self::Policy(_)
             | Self::Harvest(_)
             | Self::Catalogue(_)
             | Self::Key(_)

@@ -102,14 +102,18 @@ fn describe(preview: &Value) -> String {
     }
     let reasons = |list: &Value, text: &str| -> Vec<String> {
         let rows = list.as_array().into_iter().flatten();
-        rows.map(|row| format!("  {}: {}", row["code"].as_str().unwrap_or_default(), row[text].as_str().unwrap_or_default()))
-            .collect()
+        rows.map(|row| {
+            format!("  {}: {}", row["code"].as_str().unwrap_or_default(), row[text].as_str().unwrap_or_default())
+        })
+        .collect()
     };
     lines.extend(reasons(&preview["faults"], "message"));
     match preview["patron"]["may_borrow"].as_bool() {
         Some(true) => lines.push(format!("The patron may borrow, as {}.", text(&preview["patron"]["patron_type"]))),
         Some(false) => lines.push("The patron may not borrow:".to_owned()),
-        None if preview["patron"].is_object() => lines.push("It is not known whether the patron may borrow:".to_owned()),
+        None if preview["patron"].is_object() => {
+            lines.push("It is not known whether the patron may borrow:".to_owned())
+        }
         None => {}
     }
     lines.extend(reasons(&preview["patron"]["reasons"], "explanation"));

@@ -5,6 +5,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::api::{Hub, HubArgs};
+use crate::commands::choices::Choices;
 use crate::commands::placing::{Place, Preview};
 use crate::commands::staff_actions::StaffAction;
 use crate::failure::{Failure, Result};
@@ -24,6 +25,8 @@ pub(crate) enum Request {
     Preview(Preview),
     /// Show one request with its timeline.
     Show(Show),
+    /// Show which copies the hub chose for a request, with the reason for each copy.
+    Choices(Choices),
     /// List requests, newest first.
     List(List),
     /// Cancel a request.
@@ -108,6 +111,7 @@ impl Request {
             Self::Place(place) => place.run().await,
             Self::Preview(preview) => preview.run().await,
             Self::Show(show) => show.run().await,
+            Self::Choices(choices) => choices.run().await,
             Self::List(list) => list.run().await,
             Self::Cancel(cancel) => cancel.run().await,
             Self::Act(act) => act.run().await,
