@@ -56,6 +56,7 @@ pub const OPERATIONS: &[(&str, Permission)] = &[
     ("request_harvest", Permission::ChangeSetUp),
     ("list_harvests", Permission::ReadSetUp),
     ("explain_record", Permission::ReadSetUp),
+    ("get_catalogue", Permission::ReadSetUp),
     ("search_catalogue", Permission::SearchCatalogue),
     ("get_title", Permission::SearchCatalogue),
     ("complete_search", Permission::SearchCatalogue),

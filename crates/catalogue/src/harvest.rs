@@ -410,7 +410,7 @@ fn prepare_batch(preparer: &mut Preparer, batch: Fetched) -> (Page, Option<Box<C
         match place.local_id {
             // Its record is there, and failed. It must not count as removed.
             Some(local_id) => {
-                page.records.push(preparer.failed(local_id, place.reason, place.bytes.unwrap_or_default()))
+                page.records.push(preparer.failed(local_id, place.reason, place.bytes.unwrap_or_default()));
             }
             None => {
                 has_unnamed_failures = true;

@@ -18,8 +18,8 @@ use utoipa_axum::routes;
 use crate::problem::Envelope;
 use crate::state::WebState;
 use crate::{
-    agencies, audit, catalogue, failures, harvests, health, idempotency, institutions, keys, orphans, patrons,
-    pickup_locations, quota, reads, request_commands, requests, users, webhooks,
+    agencies, audit, catalogue, catalogue_status, failures, harvests, health, idempotency, institutions, keys, orphans,
+    patrons, pickup_locations, quota, reads, request_commands, requests, users, webhooks,
 };
 
 const KEY: &str = "api_key";
@@ -63,6 +63,7 @@ pub(crate) fn parts() -> (Router<WebState>, Router<WebState>, utoipa::openapi::O
         .merge(orphans::routes())
         .merge(patrons::routes())
         .merge(catalogue::routes())
+        .merge(catalogue_status::routes())
         .merge(harvests::routes())
         .merge(quota::routes())
         .merge(webhooks::routes())

@@ -2,6 +2,7 @@
 
 mod audit;
 mod catalogue;
+mod catalogue_api;
 mod demo;
 mod docs;
 mod doctor;
@@ -35,7 +36,7 @@ pub(crate) enum Command {
     /// Set up institutions and check them.
     #[command(subcommand)]
     Institution(institution::Institution),
-    /// Harvest an institution's records into the catalogue, also while the hub runs.
+    /// Harvest an institution's records into the catalogue, in a data directory or at a running hub.
     Harvest(harvest::Harvest),
     /// Search the shared catalogue, explain its records, and load files into it.
     #[command(subcommand)]
