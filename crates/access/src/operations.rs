@@ -7,6 +7,7 @@ use crate::permission::Permission;
 /// The operations of the API, each with the permission that it needs. The hub refuses to start if one is missing here.
 pub const OPERATIONS: &[(&str, Permission)] = &[
     ("place_request", Permission::Place),
+    ("preview_request", Permission::Place),
     ("list_requests", Permission::ReadRequests),
     ("get_request", Permission::ReadRequests),
     ("cancel_request", Permission::Cancel),

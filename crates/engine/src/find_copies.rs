@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use lending::supplier::{Balance, Candidate, ChoiceRecord, Lender, Place, SupplierPolicy, Wish};
+use lending::supplier::{Candidate, ChoiceRecord, Lender, Place, Wish};
 use lending::{AgencyCode, CopyRef, EffectResult, InstitutionCode, Request, TitleRef, WantedTitle};
 use lms::missing;
-use runtime::agencies_of_library;
-use store::{Agency, LendingCounts, SupplyCounts};
+use runtime::agency_of_copy;
+use store::Agency;
 
 use crate::engine::Engine;
 use crate::error::Error;
@@ -18,7 +18,6 @@ use crate::titles::{CatalogueTitle, RecordCopies, TitleRecord};
 const PATIENCE: Duration = Duration::from_secs(3);
 /// The most reasons that a summary names.
 const MOST_REASONS: usize = 3;
-const DAY: Duration = Duration::from_secs(86_400);
 
 /// The choice among the copies of a title, with all that it depends on.
 #[derive(Clone, Debug)]
@@ -53,7 +52,7 @@ impl Engine {
     }
 
     /// Returns the title as the catalogue has it now: under its id, or else as the request named it.
-    async fn title_now(&self, wanted: &WantedTitle) -> Result<Option<CatalogueTitle>, String> {
+    pub(crate) async fn title_now(&self, wanted: &WantedTitle) -> Result<Option<CatalogueTitle>, String> {
         let titles = self.titles.get().ok_or("the hub has no shared catalogue now")?;
         match titles.find(&TitleRef::Title(wanted.title.clone())).await? {
             Some(title) => Ok(Some(title)),
@@ -72,15 +71,15 @@ impl Engine {
             None => Vec::new(),
         };
         let (now, agencies) = (self.runtime.now(), self.runtime.agencies().await?);
-        let stored = self.runtime.store().supplier_policy().await?;
+        let stored = self.runtime.supplier_policy().await?;
         let candidates = candidates(answers, &agencies, now);
-        let lenders = self.lenders(&candidates, &agencies, &stored.policy, now).await?;
+        let lenders = self.lenders(&candidates).await?;
         let record = ChoiceRecord::new(&stored.policy, wish, candidates, lenders, now);
         Ok(CopyChoice { policy: stored.version, record })
     }
 
     /// Returns what a request wants, without naming its patron.
-    async fn wish(&self, request: &Request, wanted: &WantedTitle) -> Result<Wish, Error> {
+    pub(crate) async fn wish(&self, request: &Request, wanted: &WantedTitle) -> Result<Wish, Error> {
         let mut left_out: Vec<CopyRef> = wanted.tried.iter().map(tried).collect();
         left_out.extend(request.lenders_that_did_not_supply().map(|lender| anything_of(lender.clone())));
         let rules = self.runtime.rules_of_patron(request).await?;
@@ -107,36 +106,12 @@ impl Engine {
     }
 
     /// Returns the facts about the lenders of these candidates.
-    async fn lenders(
-        &self,
-        candidates: &[Candidate],
-        agencies: &[Agency],
-        policy: &SupplierPolicy,
-        now: Timestamp,
-    ) -> Result<Vec<Lender>, Error> {
-        let institutions: BTreeSet<InstitutionCode> = candidates.iter().map(|one| one.institution.clone()).collect();
-        let institutions: Vec<InstitutionCode> = institutions.into_iter().collect();
-        let mut lenders = Vec::new();
-        for institution in &institutions {
-            let here = agencies.iter().filter(|agency| agency.institution == *institution);
-            let of_agency = |agency: &Agency| {
-                Lender::with_rules(institution.clone(), Some(agency.code.clone()), &agency.rules, now)
-            };
-            let found: Vec<Lender> = here.map(of_agency).collect();
-            let none = found.is_empty();
-            lenders.extend(found);
-            if none {
-                lenders.push(Lender::with_rules(institution.clone(), None, &lending::Rules::default(), now));
-            }
-        }
+    async fn lenders(&self, candidates: &[Candidate]) -> Result<Vec<Lender>, Error> {
+        let institutions: BTreeSet<&InstitutionCode> = candidates.iter().map(|one| &one.institution).collect();
+        let institutions: Vec<InstitutionCode> = institutions.into_iter().cloned().collect();
+        let mut lenders = self.runtime.lenders(&institutions).await?;
         for lender in &mut lenders {
             lender.is_down = self.systems.is_down(&lender.institution);
-        }
-        let store = self.runtime.store();
-        count_supplies(&mut lenders, agencies, &store.supply_counts(&institutions).await?);
-        if let Some(days) = policy.balance_days() {
-            let since = now - DAY.saturating_mul(days);
-            count_balance(&mut lenders, agencies, &store.lending_counts(since).await?);
         }
         Ok(lenders)
     }
@@ -149,6 +124,21 @@ impl CopyChoice {
         let numbered = |index: u32| candidates.iter().find(|candidate| candidate.index == index);
         let ranked = choice.ranked.iter().filter_map(|copy| numbered(copy.index));
         ranked.map(|candidate| candidate.to_copy_ref(wish.volume.as_deref())).collect()
+    }
+
+    /// Returns the institution of the best copy.
+    pub fn lender(&self) -> Option<&InstitutionCode> {
+        self.best().map(|copy| &copy.institution)
+    }
+
+    /// Returns the agency of the best copy, if it is known.
+    pub fn lending_agency(&self) -> Option<&AgencyCode> {
+        self.best().and_then(|copy| copy.agency.as_ref())
+    }
+
+    fn best(&self) -> Option<&Candidate> {
+        let best = self.record.choice.best()?;
+        self.record.candidates.iter().find(|candidate| candidate.index == best)
     }
 
     /// Returns the choice in a few sentences for staff.
@@ -188,52 +178,15 @@ fn candidates(answers: Vec<RecordCopies>, agencies: &[Agency], now: Timestamp) -
         for copy in copies {
             let library = copy.as_ref().map(|copy| &copy.library);
             let index = u32::try_from(found.len()).unwrap_or(u32::MAX);
-            let agency = agency_of(agencies, &institution, library);
+            let agency = match library {
+                Some(library) => agency_of_copy(agencies, &institution, library).map(|agency| agency.code.clone()),
+                None => None,
+            };
             let (institution, bib) = (institution.clone(), bib.clone());
             found.push(Candidate { index, institution, agency, bib, copy, answered_at });
         }
     }
     found
-}
-
-/// Returns the agency of a library; none if it may be one of several.
-fn agency_of(
-    agencies: &[Agency],
-    institution: &InstitutionCode,
-    library: Option<&lending::LibraryCode>,
-) -> Option<AgencyCode> {
-    match agencies_of_library(agencies, institution, library).as_slice() {
-        [agency] => Some(agency.code.clone()),
-        _ => None,
-    }
-}
-
-fn count_supplies(lenders: &mut [Lender], agencies: &[Agency], counts: &[SupplyCounts]) {
-    for count in counts {
-        let agency = agency_of(agencies, &count.institution, Some(&count.library));
-        for lender in lenders.iter_mut().filter(|lender| lender.institution == count.institution) {
-            if lender.agency == agency || agency.is_none() {
-                lender.open_supplies = lender.open_supplies.saturating_add(count.open);
-                lender.to_send = lender.to_send.saturating_add(count.to_send);
-            }
-        }
-    }
-}
-
-fn count_balance(lenders: &mut [Lender], agencies: &[Agency], counts: &[LendingCounts]) {
-    for lender in lenders {
-        let mut balance = Balance::default();
-        for count in counts {
-            let from = agency_of(agencies, &count.institution, Some(&count.library));
-            if count.institution == lender.institution && (from == lender.agency || from.is_none()) {
-                balance.lent = balance.lent.saturating_add(count.items);
-            }
-            if lender.agency.as_ref() == Some(&count.borrower) {
-                balance.borrowed = balance.borrowed.saturating_add(count.items);
-            }
-        }
-        lender.balance = Some(balance);
-    }
 }
 
 fn tried(copy: &lending::TriedCopy) -> CopyRef {

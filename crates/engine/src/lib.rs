@@ -12,6 +12,8 @@
 //! - `commit`: turns an event into a stored decision; `audit`: the entries of the audit log for it.
 //! - `commands`, `replacing`: commands of people; another lender in place of the present one.
 //! - `place`, `validation`: a new request and its faults.
+//! - `preview`: what would become of a request, by reads alone.
+//! - `find_copies`: the copies of a wanted title, ranked by the policy.
 //! - `titles`: the shared catalogue, for requests that name a title in place of copies.
 //! - `messages`: webhook messages; `load`: effects under way on this node.
 //! - `rules`: agencies' rules at the points where they matter.
@@ -39,6 +41,7 @@ mod orphans;
 mod perform;
 mod place;
 mod placing_checks;
+mod preview;
 mod pruning;
 mod replacing;
 mod retention;
@@ -59,6 +62,7 @@ pub use orphans::{FoundOrphan, Orphan, OrphanReport, OrphanSearch};
 pub use perform::EffectExecution;
 pub use place::{NewRequest, NewTitle};
 pub use polling::{Polling, WebhookError, WebhookResult, poll_side};
+pub use preview::{PatronTerms, Preview};
 pub use replacing::AnotherLender;
 pub use retention::{ErasedPatron, PatronData, StillNeeded};
 pub use runtime::{Clock, Ids, PickupAgencies, SystemClock, agencies_of_library};

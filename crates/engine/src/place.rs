@@ -55,17 +55,8 @@ impl Engine {
     ///
     /// [`Error::Invalid`] with all problems. After [`Error::Store`] nothing was stored.
     pub async fn place(&self, placing: NewRequest, actor: &str) -> Result<RequestId, Error> {
-        let Checked { patron, pickup, wanted } = self.validate(&placing).await?;
-        let now = self.runtime.now();
-        let mut request = Request::new(self.runtime.ids().request(now), now, patron, pickup, placing.copies);
-        if let Some((wanted, title)) = wanted {
-            (request.wanted, request.title) = (Some(Box::new(wanted)), Some(title));
-        }
-        request.needed_until = placing.needed_until;
-        request.expedited = placing.expedited;
-        let rules = self.runtime.rules_of_patron(&request).await?;
-        request.virtual_item_at_dispatch = rules.virtual_item_at_dispatch;
-        request.lender_extension = rules.lender_extension;
+        let request = self.new_request(&placing).await?;
+        let now = request.placed_at;
         let decision = decide(&request, &Command::Place.into(), now);
         let accepted = AuditEntry {
             request: request.id,
@@ -80,6 +71,27 @@ impl Engine {
         };
         self.commits.place(&decision, accepted, now).await?;
         Ok(request.id)
+    }
+
+    /// Returns the request as it would be placed, or all its faults. Nothing is stored.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Invalid`] with all problems.
+    pub(crate) async fn new_request(&self, placing: &NewRequest) -> Result<Request, Error> {
+        let Checked { patron, pickup, wanted } = self.validate(placing).await?;
+        let now = self.runtime.now();
+        let id = self.runtime.ids().request(now);
+        let mut request = Request::new(id, now, patron, pickup, placing.copies.clone());
+        if let Some((wanted, title)) = wanted {
+            (request.wanted, request.title) = (Some(Box::new(wanted)), Some(title));
+        }
+        request.needed_until = placing.needed_until;
+        request.expedited = placing.expedited;
+        let rules = self.runtime.rules_of_patron(&request).await?;
+        request.virtual_item_at_dispatch = rules.virtual_item_at_dispatch;
+        request.lender_extension = rules.lender_extension;
+        Ok(request)
     }
 
     async fn validate(&self, placing: &NewRequest) -> Result<Checked, Error> {

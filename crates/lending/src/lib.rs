@@ -61,6 +61,7 @@ mod lender_extension;
 mod limits;
 mod observation;
 mod observed;
+mod past_supply;
 mod poll;
 mod poll_interval;
 mod priority;
@@ -103,6 +104,7 @@ pub use lender_extension::LenderExtension;
 pub use limits::{check_limits, is_duplicate, is_same_title_wanted};
 pub use observation::{HoldState, ItemState, LoanState, Observation, ObservationSource};
 pub use observed::Observed;
+pub use past_supply::{ExpectedTerms, PastSupply};
 pub use poll::{PollTarget, has_same_records, poll_target, poll_targets};
 pub use poll_interval::{
     Coverage, ListBudget, ListContext, PollCase, PollContext, PollInterval, PollSettings, RARE_FACTOR, calls_to_read,

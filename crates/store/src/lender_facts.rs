@@ -35,7 +35,7 @@ pub struct LendingCounts {
 
 /// The open requests of some lenders, by library and status.
 const SUPPLIES: &str = "SELECT lender_place, status, COUNT(*) AS requests FROM patron_request \
-                        WHERE open = 1 AND lender = $1 AND lender_place IS NOT NULL GROUP BY lender_place, status";
+                        WHERE open = 1 AND COALESCE(lender, '') = $1 AND lender_place IS NOT NULL GROUP BY lender_place, status";
 
 /// The requests whose items were sent, by library and agency: those that are out, and those that ended so.
 const LENT: &str = "SELECT lender_place, agency, COUNT(*) AS requests FROM patron_request \

@@ -37,6 +37,7 @@ mod institutions;
 mod lender_facts;
 mod master_keys;
 mod nodes;
+mod past_supplies;
 mod patron_reads;
 mod polls;
 mod postgres;

@@ -20,6 +20,7 @@ const OF_OPERATIONS: &[(&str, u16, &[&str])] = &[
     ("place_request", 409, &["DUPLICATE_REQUEST"]),
     ("place_request", 422, &["PATRON_BLOCKED", "NO_CANDIDATE_LEFT", OTHERS]),
     ("place_request", 503, &["CATALOGUE_UNAVAILABLE"]),
+    ("preview_request", 503, &["CATALOGUE_UNAVAILABLE"]),
     ("cancel_request", 409, &["NOT_ALLOWED"]),
     ("resume_request", 409, &["NOT_ALLOWED"]),
     ("choose_supplier", 409, &["NOT_ALLOWED"]),

@@ -42,6 +42,7 @@ mod path;
 mod patrons;
 mod pickup_locations;
 mod precondition;
+mod preview;
 mod problem;
 mod quota;
 mod read_log;

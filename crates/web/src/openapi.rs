@@ -19,7 +19,7 @@ use crate::problem::Envelope;
 use crate::state::WebState;
 use crate::{
     agencies, audit, catalogue, catalogue_status, failures, harvests, health, idempotency, institutions, keys, orphans,
-    patrons, pickup_locations, quota, reads, request_commands, requests, users, webhooks,
+    patrons, pickup_locations, preview, quota, reads, request_commands, requests, users, webhooks,
 };
 
 const KEY: &str = "api_key";
@@ -58,6 +58,7 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
 pub(crate) fn parts() -> (Router<WebState>, Router<WebState>, utoipa::openapi::OpenApi) {
     let (guarded, mut document) = OpenApiRouter::with_openapi(Document::openapi())
         .merge(requests::routes())
+        .merge(preview::routes())
         .merge(request_commands::routes())
         .merge(institutions::routes())
         .merge(orphans::routes())

@@ -37,9 +37,9 @@ const MOST_COPIES: usize = 20;
 
 input! {
     /// The data of a new request.
-    struct NewRequestInput {
+    pub(crate) struct NewRequestInput {
         /// The code of the patron's agency.
-        agency: AgencyCode,
+        pub(crate) agency: AgencyCode,
         /// The patron: primary id, barcode or e-mail.
         patron: PatronId,
         /// The code of the pickup location.
@@ -220,7 +220,7 @@ async fn place_request(
 }
 
 /// Notes a fault if the input names neither a title nor copies, or names the title in neither way or in both.
-fn check_title(input: &mut Read<NewRequestInput>) {
+pub(crate) fn check_title(input: &mut Read<NewRequestInput>) {
     let sound = input.is_sound("title") && input.is_sound("copies");
     if sound && input.value.title.is_none() && input.value.copies.is_none() {
         input.fault("copies", "MISSING", "It is missing, and so is a title: a request names one of them.");

@@ -15,6 +15,7 @@ mod policy;
 mod policy_check;
 mod ranking;
 mod record;
+mod trial;
 
 pub use candidate::{Balance, Candidate, Coordinates, Lender, Place, Wish};
 pub use choose::{Choice, LeftOutCopy, RankedCopy, choose};
@@ -23,3 +24,4 @@ pub use policy::{Criterion, CriterionName, LenderTerms, SupplierPolicy, UnknownC
 pub use policy_check::PolicyProblem;
 pub use ranking::{CriterionValue, Standing};
 pub use record::ChoiceRecord;
+pub use trial::{BeforeAndAfter, ChangedChoice, LenderName, PolicyTrial};

@@ -17,5 +17,5 @@ CREATE TABLE supplier_choice (
 );
 CREATE INDEX supplier_choice_at ON supplier_choice (at, request);
 
--- The open requests of each lender.
-CREATE INDEX patron_request_supplies ON patron_request (lender, lender_place) WHERE open = 1;
+-- The open requests of each lender. It has an expression, so that no search for an item takes it for its own index.
+CREATE INDEX patron_request_supplies ON patron_request (COALESCE(lender, '')) WHERE open = 1;

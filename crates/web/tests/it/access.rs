@@ -148,7 +148,7 @@ fn location_of(agency: &str) -> Value {
 /// Returns a body that the operation accepts.
 fn body_of(operation: &str, number: u64) -> Option<Value> {
     Some(match operation {
-        "place_request" => json!({
+        "place_request" | "preview_request" => json!({
             "agency": "BORROW", "patron": "reader", "pickup_location": "BORROW-DESK",
             "copies": [{"institution": "01LEND", "barcode": format!("3{number}")}],
         }),

@@ -1,8 +1,8 @@
 //! Cases of the choice, each with the copies, the facts that decide and the reasons that staff read.
 
 use lending::supplier::{
-    Balance, Candidate, Choice, Criterion, CriterionName, DecidedBy, Lender, LenderTerms, ReasonCode, SupplierPolicy,
-    UnknownCopies, Wish, choose,
+    Balance, Candidate, Choice, ChoiceRecord, Criterion, CriterionName, DecidedBy, Lender, LenderTerms, PolicyTrial,
+    ReasonCode, SupplierPolicy, UnknownCopies, Wish, choose,
 };
 use lending::{CopyRef, CopyState, Refusal, Rules, example};
 use uuid::Uuid;
@@ -294,4 +294,36 @@ fn copy_of_a_library_that_no_agency_names_is_lent_if_one_agency_of_its_instituti
     let choice = chosen(&policy, &wish(), &candidates, &[of("X1", false), of("X2", false)]);
     assert_eq!(all_against(&choice), [ReasonCode::NotLending]);
     assert_eq!(all_against(&chosen(&policy, &wish(), &candidates, &[])), [ReasonCode::LenderNotKnown]);
+}
+
+#[test]
+fn trial_of_a_policy_counts_the_lenders_before_and_after_and_names_what_changes() {
+    let busy = Lender { to_send: 50, place: place("north", 47.1), ..lender("NEAR") };
+    let idle = Lender { place: place("south", 45.0), ..lender("FAR") };
+    let by_distance = by(vec![Criterion::Distance { step_km: 1 }]);
+    let record = |copies: Vec<Candidate>| {
+        ChoiceRecord::new(&by_distance, wish(), copies, vec![busy.clone(), idle.clone()], example::noon())
+    };
+    let mut trial = PolicyTrial::new(by(vec![Criterion::Load { step: 5 }]));
+    let records = [
+        record(vec![candidate(1, "NEAR"), candidate(2, "FAR")]),
+        record(vec![candidate(1, "NEAR")]),
+        record(vec![in_state(lent(2), candidate(1, "NEAR"))]),
+    ];
+    for (number, record) in (1..).zip(&records) {
+        trial.add(lending::RequestId(Uuid::from_u128(number)), example::noon(), record);
+    }
+    assert_eq!((trial.choices, trial.changed), (3, 1));
+    let counts = |agency: Option<&str>| {
+        let found = trial.lenders.iter().find(|(name, _)| {
+            name.as_ref().and_then(|name| name.agency.as_ref()).map(|agency| agency.as_str()) == agency
+        });
+        found.map(|(_, counts)| (counts.before, counts.after))
+    };
+    assert_eq!([counts(Some("NEAR")), counts(Some("FAR")), counts(None)], [Some((2, 1)), Some((0, 1)), Some((1, 1))]);
+    let reason = trial.examples[0].reason.clone().unwrap();
+    assert_eq!(
+        reason.explanation,
+        "It comes before the second copy: load (0 requests to send against 50 requests to send)."
+    );
 }
