@@ -112,7 +112,7 @@ fn describe(preview: &Value) -> String {
         Some(true) => lines.push(format!("The patron may borrow, as {}.", text(&preview["patron"]["patron_type"]))),
         Some(false) => lines.push("The patron may not borrow:".to_owned()),
         None if preview["patron"].is_object() => {
-            lines.push("It is not known whether the patron may borrow:".to_owned())
+            lines.push("It is not known whether the patron may borrow:".to_owned());
         }
         None => {}
     }
@@ -190,4 +190,30 @@ fn no_copy(text: &str) -> Failure {
         "Write INSTITUTION:BARCODE, such as 01LEND:31999000000011; or INSTITUTION:record:MMS_ID for any copy of a record, \
          with :VOLUME after it for one volume.",
     )
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test that can not go on fails")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn copy_is_named_by_institution_and_barcode() {
+        assert_eq!(copy("01LEND: 31999 ").unwrap(), json!({"institution": "01LEND", "barcode": "31999"}));
+        assert!(copy("31999").is_err());
+        assert!(copy(":31999").is_err());
+        assert_eq!(copy("01LEND:record:99").unwrap(), json!({"institution": "01LEND", "bib": "99"}));
+        let volume = copy("01LEND:record:99:v. 2").unwrap();
+        assert_eq!(volume, json!({"institution": "01LEND", "bib": "99", "volume": "v. 2"}));
+        assert!(copy("01LEND:record").is_err() && copy("01LEND:record:").is_err());
+    }
+
+    #[test]
+    fn title_is_named_by_its_id_or_a_record() {
+        assert_eq!(title("4711").unwrap(), json!({"id": "4711"}));
+        assert_eq!(title("01LEND:record:99").unwrap(), json!({"institution": "01LEND", "record": "99"}));
+        for wrong in ["", "01LEND:99", "01LEND:record:", ":record:99"] {
+            assert!(title(wrong).is_err(), "{wrong}");
+        }
+    }
 }

@@ -293,17 +293,6 @@ mod tests {
     use super::*;
 
     #[test]
-    fn copy_is_named_by_institution_and_barcode() {
-        assert_eq!(copy("01LEND: 31999 ").unwrap(), json!({"institution": "01LEND", "barcode": "31999"}));
-        assert!(copy("31999").is_err());
-        assert!(copy(":31999").is_err());
-        assert_eq!(copy("01LEND:record:99").unwrap(), json!({"institution": "01LEND", "bib": "99"}));
-        let volume = copy("01LEND:record:99:v. 2").unwrap();
-        assert_eq!(volume, json!({"institution": "01LEND", "bib": "99", "volume": "v. 2"}));
-        assert!(copy("01LEND:record").is_err() && copy("01LEND:record:").is_err());
-    }
-
-    #[test]
     fn code_is_one_segment_or_refused() {
         assert_eq!(segment(" 01LEND_INST ").unwrap(), "01LEND_INST");
         assert_eq!(segment("../x?y").unwrap(), "..%2Fx%3Fy");
