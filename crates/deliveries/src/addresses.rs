@@ -65,9 +65,7 @@ fn is_private(address: IpAddr) -> bool {
             address.is_loopback() || address.is_private() || is_shared
         }
         IpAddr::V6(address) => {
-            address.is_loopback()
-                || address.is_unique_local()
-                || embedded(address).is_some_and(is_private)
+            address.is_loopback() || address.is_unique_local() || embedded(address).is_some_and(is_private)
         }
     }
 }

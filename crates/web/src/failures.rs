@@ -52,6 +52,7 @@ const OF_OPERATIONS: &[(&str, u16, &[&str])] = &[
     ("follow_events", 410, &["EVENTS_REMOVED"]),
     ("follow_events", 429, &["TOO_MANY_STREAMS"]),
     ("undo_last_action", 403, &["NOT_YOUR_ACT"]),
+    ("get_catalogue", 409, &["NO_CATALOGUE"]),
     ("search_catalogue", 409, &["NO_CATALOGUE"]),
     ("get_title", 409, &["NO_CATALOGUE"]),
     ("complete_search", 409, &["NO_CATALOGUE"]),

@@ -2,6 +2,8 @@
 
 mod audit;
 mod catalogue;
+mod catalogue_api;
+mod choices;
 mod demo;
 mod docs;
 mod doctor;
@@ -10,6 +12,8 @@ mod harvest;
 mod institution;
 mod key;
 mod patron;
+mod placing;
+mod policy;
 mod request;
 mod serve;
 mod sim;
@@ -42,7 +46,10 @@ pub(crate) enum Command {
     /// Set up institutions and check them.
     #[command(subcommand)]
     Institution(institution::Institution),
-    /// Harvest an institution's records into the catalogue, also while the hub runs.
+    /// Show, set and try the policy for the choice of the supplier.
+    #[command(subcommand)]
+    Policy(policy::Policy),
+    /// Harvest an institution's records into the catalogue, in a data directory or at a running hub.
     Harvest(harvest::Harvest),
     /// Search the shared catalogue, explain its records, and load files into it.
     #[command(subcommand)]
@@ -83,6 +90,7 @@ impl Command {
             Self::Events(events) => events.run().await,
             Self::Subscription(subscription) => subscription.run().await,
             Self::Institution(institution) => institution.run().await,
+            Self::Policy(policy) => policy.run().await,
             Self::Harvest(harvest) => harvest.run().await,
             Self::Catalogue(catalogue) => catalogue.run().await,
             Self::Key(key) => key.run().await,
@@ -109,6 +117,7 @@ impl Command {
             | Self::Events(_)
             | Self::Subscription(_)
             | Self::Institution(_)
+            | Self::Policy(_)
             | Self::Harvest(_)
             | Self::Catalogue(_)
             | Self::Key(_)
@@ -136,6 +145,7 @@ impl Command {
             | Self::Events(_)
             | Self::Subscription(_)
             | Self::Institution(_)
+            | Self::Policy(_)
             | Self::Harvest(_)
             | Self::Catalogue(_)
             | Self::Key(_)

@@ -1,8 +1,8 @@
 //! Events: written with a change, placed in the order of the commits, read and removed.
 
 use lending::{Supply, example};
-use serde_json::json;
 use secrecy::ExposeSecret as _;
+use serde_json::json;
 use store::{OfAgencies, RequestEvent, Store, Subscription};
 
 use crate::harness::{both, commit, noon};

@@ -115,7 +115,11 @@ impl Hub {
         tokio::spawn(Arc::new(deliveries).run(std::future::pending()));
         tokio::spawn(engine.run(std::future::pending()));
         let base = serve(router).await;
-        let http = reqwest::Client::builder().timeout(Duration::from_secs(20)).build().unwrap();
+        let http = reqwest::Client::builder()
+            .timeout(Duration::from_secs(20))
+            .redirect(reqwest::redirect::Policy::none())
+            .build()
+            .unwrap();
         Self { base, http, store, database, _dir: dir }
     }
 

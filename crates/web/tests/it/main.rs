@@ -19,6 +19,6 @@ mod logs;
 mod preconditions;
 mod requests;
 mod setup;
-mod supplier_policy;
 mod subscriptions;
+mod supplier_policy;
 mod webhooks;
