@@ -9,7 +9,6 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use store::{RequestEvent, Stored, Unit};
 
-use crate::engine::Engine;
 use crate::error::Error;
 
 /// Adds the event of a change, if other programs see one: many a commit only notes a poll. `before` is the request as it
@@ -51,16 +50,6 @@ fn document(before: Option<&Request>, next: &Request, said: &Message) -> Value {
     document["previous_status"] = before.map(|before| before.status.name()).into();
     document["message"] = json!(said);
     document
-}
-
-/// Returns the sentence that the patron of a request should read now. The time zone is that of the patron's library.
-///
-/// # Errors
-///
-/// [`Error::Store`] if the agencies had to be read, and could not be.
-pub async fn patron_message(engine: &Engine, request: &Request) -> Result<Message, Error> {
-    let zone = engine.runtime.rules_of_patron(request).await?.calendar.zone();
-    Ok(Message::of_request(request, &zone))
 }
 
 /// An event as other programs get it. It contains no data of the patron.
@@ -128,21 +117,5 @@ impl EventBody {
             patron_message,
         };
         Some(Self { r#type: "request.changed", timestamp: event.at, data })
-    }
-}
-
-impl Engine {
-    /// Gives positions to new events, and returns the position of the newest; 0 if there is none.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Store`].
-    pub async fn newest_event(&self) -> Result<i64, Error> {
-        match self.store().place_events().await {
-            // Another node was quicker.
-            Ok(_) | Err(store::Error::Contended | store::Error::Conflict) => {}
-            Err(error) => return Err(error.into()),
-        }
-        Ok(self.store().event_positions().await?.map_or(0, |(_, newest)| newest))
     }
 }

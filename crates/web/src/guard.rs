@@ -133,7 +133,7 @@ impl Access {
 
     /// Returns the sentence that the patron of a request should read now, in the caller's language.
     pub(crate) async fn patron_message(&self, state: &WebState, request: &lending::Request) -> Result<String, Problem> {
-        let message = engine::patron_message(&state.engine, request).await?;
+        let message = state.engine.patron_message(request).await?;
         Ok(message.text(self.language).unwrap_or_default())
     }
 

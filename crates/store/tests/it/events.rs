@@ -144,7 +144,7 @@ both! {
         }
     }
 
-    async fn deliveries_of_a_request_wait_for_the_one_before_and_dead_ones_can_be_sent_again(fixture) {
+    async fn deliveries_of_a_request_wait_for_the_one_before_and_dead_ones_can_be_resent(fixture) {
         let store = &fixture.store;
         commit(store, |unit| {
             unit.insert_subscription(&subscription("one"), &"first".into()).unwrap();

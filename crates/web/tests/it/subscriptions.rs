@@ -118,9 +118,9 @@ async fn refused_message_is_sent_once_more_and_another_agencys_subscription_gets
     assert_eq!(subscribe(&hub, "failing", &failing.url, "BORROW").await.status, 201);
     assert_eq!(subscribe(&hub, "other", &other.url, "LEND").await.status, 201);
     hub.post("/api/v1/requests?wait=0", &placement("reader", "31999")).await;
-    let (first, again) = (failing.next().await, failing.next().await);
-    assert_eq!(first.header("webhook-id"), again.header("webhook-id"));
-    assert_eq!(first.body, again.body);
+    let (first, second) = (failing.next().await, failing.next().await);
+    assert_eq!(first.header("webhook-id"), second.header("webhook-id"));
+    assert_eq!(first.body, second.body);
     assert!(other.messages.try_recv().is_err());
 }
 
