@@ -191,7 +191,7 @@ fn both(state: &WebState) -> Result<(Arc<Availability>, &::catalogue::Catalogue)
 
 fn asking(availability: &Availability, input: &AvailabilityInput) -> Asking {
     let ordinary = availability.ordinary();
-    let deadline = input.deadline_ms.and_then(|wanted| u64::try_from(wanted.0).ok()).map(Duration::from_millis);
+    let deadline = input.deadline_ms.map(|wanted| Duration::from_millis(wanted.0.into()));
     let detail = if input.waiting { CopiesDetail::Waiting } else { CopiesDetail::States };
     Asking { detail, deadline: deadline.unwrap_or(ordinary.deadline), ..ordinary }
 }

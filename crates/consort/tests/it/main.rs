@@ -25,5 +25,6 @@ mod program;
 mod rotating;
 mod secrets;
 mod setting_up;
+mod titles;
 mod users;
 mod webhooks;
