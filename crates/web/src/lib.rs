@@ -23,6 +23,7 @@ mod auth;
 mod availability;
 mod body;
 mod catalogue;
+mod catalogue_status;
 mod choices;
 mod client;
 mod exclusive;

@@ -2,6 +2,8 @@
 
 mod audit;
 mod catalogue;
+mod catalogue_api;
+mod choices;
 mod demo;
 mod docs;
 mod doctor;
@@ -9,6 +11,8 @@ mod harvest;
 mod institution;
 mod key;
 mod patron;
+mod placing;
+mod policy;
 mod request;
 mod serve;
 mod sim;
@@ -36,7 +40,10 @@ pub(crate) enum Command {
     /// Set up institutions and check them.
     #[command(subcommand)]
     Institution(institution::Institution),
-    /// Harvest an institution's records into the catalogue, also while the hub runs.
+    /// Show, set and try the policy for the choice of the supplier.
+    #[command(subcommand)]
+    Policy(policy::Policy),
+    /// Harvest an institution's records into the catalogue, in a data directory or at a running hub.
     Harvest(harvest::Harvest),
     /// Search the shared catalogue, explain its records, and load files into it.
     #[command(subcommand)]
@@ -79,6 +86,7 @@ impl Command {
             Self::Serve(serve) => serve.run().await,
             Self::Request(request) => request.run().await,
             Self::Institution(institution) => institution.run().await,
+            Self::Policy(policy) => policy.run().await,
             Self::Harvest(harvest) => harvest.run().await,
             Self::Catalogue(catalogue) => catalogue.run().await,
             Self::Search(search) => search.run().await,
@@ -105,6 +113,7 @@ impl Command {
             Self::Sim(_)
             | Self::Request(_)
             | Self::Institution(_)
+            | Self::Policy(_)
             | Self::Harvest(_)
             | Self::Catalogue(_)
             | Self::Search(_)
@@ -132,6 +141,7 @@ impl Command {
             Self::Demo(_)
             | Self::Request(_)
             | Self::Institution(_)
+            | Self::Policy(_)
             | Self::Harvest(_)
             | Self::Catalogue(_)
             | Self::Search(_)

@@ -20,6 +20,7 @@ mod patience;
 mod pipes;
 #[cfg(feature = "failpoints")]
 mod points;
+mod policy;
 mod program;
 #[cfg(feature = "failpoints")]
 mod rotating;
