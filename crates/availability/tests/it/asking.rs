@@ -57,7 +57,7 @@ async fn those_who_ask_the_same_at_once_share_one_call() {
 }
 
 #[tokio::test]
-async fn answer_is_remembered_for_a_minute_and_then_asked_for_again() {
+async fn answer_is_remembered_for_a_minute() {
     let world = World::start().await;
     let records = [world.record(NORTH, 1)];
     world.ask(&records).await;
@@ -126,7 +126,7 @@ async fn unknown_institution_is_missing_with_the_reason() {
 }
 
 #[tokio::test]
-async fn forgotten_record_is_asked_for_again_and_an_answer_under_way_is_not_remembered() {
+async fn forgotten_record_needs_a_new_answer_and_one_under_way_is_not_remembered() {
     let world = World::start().await;
     let records = [world.record(NORTH, 1)];
     world.ask(&records).await;
