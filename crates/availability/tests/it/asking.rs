@@ -147,3 +147,13 @@ async fn records_beyond_the_bound_of_a_question_are_not_asked_for() {
     let report = world.ask(&many).await;
     assert_eq!(report.records.last().unwrap().missing, Some(Missing::TooManyRecords));
 }
+
+#[tokio::test]
+async fn remembered_answer_does_for_a_question_with_more_detail_if_nothing_is_left_to_count() {
+    let world = World::start().await;
+    let records = [world.record(NORTH, 1)];
+    world.ask(&records).await;
+    let report = world.availability.of(&records, world.counting()).await;
+    assert!(report.records[0].answer.is_some());
+    assert_eq!(world.reads(NORTH), 1);
+}
