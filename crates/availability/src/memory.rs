@@ -41,7 +41,7 @@ impl Memory {
         Self(Cache::with_weighter(answers, copies, ByCopies))
     }
 
-    /// Returns the answer for a record if it has this detail and isn't older than this.
+    /// Returns the answer for a record if it says as much as this detail and isn't older than this.
     pub(crate) fn get(
         &self,
         record: &Record,
@@ -52,7 +52,9 @@ impl Memory {
         let remembered = self.0.get(record)?;
         // A clock that was set back makes no answer younger than new.
         let age = Duration::try_from(now.duration_since(remembered.at)).unwrap_or_default();
-        (remembered.detail >= detail && age <= max_age).then_some(Answer { copies: remembered.copies, age })
+        // Where nothing is left to count, an answer of less detail says as much.
+        let says_enough = remembered.detail >= detail || !remembered.copies.has_uncounted();
+        (says_enough && age <= max_age).then_some(Answer { copies: remembered.copies, age })
     }
 
     /// Remembers an answer.

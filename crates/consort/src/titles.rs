@@ -59,15 +59,11 @@ fn to_record(record: &TitleRecord) -> Record {
 }
 
 fn to_title(found: CataloguedTitle) -> CatalogueTitle {
-    let records = found.records.iter();
-    CatalogueTitle {
-        id: found.id.clone(),
-        title: Title::bounded(&found.title, found.author.as_deref()),
-        records: records
-            .map(|record| TitleRecord {
-                institution: record.institution.as_str().into(),
-                bib: record.local_id.as_str().into(),
-            })
-            .collect(),
-    }
+    let CataloguedTitle { id, title, author, records } = found;
+    let record = |record: catalogue::TitleRecord| TitleRecord {
+        institution: record.institution.as_str().into(),
+        bib: record.local_id.as_str().into(),
+    };
+    let title = Title::bounded(&title, author.as_deref());
+    CatalogueTitle { id, title, records: records.into_iter().map(record).collect() }
 }

@@ -1,6 +1,6 @@
 //! The copies of a record, as a library's system describes them before anybody asks for one.
 
-use lending::{HeldCopy, LibraryCode, LocationCode};
+use lending::{CopyState, HeldCopy, LibraryCode, LocationCode};
 
 /// How much is read about the copies of a record.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
@@ -8,7 +8,7 @@ pub enum CopiesDetail {
     /// Their states, with one call for each hundred copies.
     #[default]
     States,
-    /// Their states and the number of requests that wait for each, with a further call for each copy that has any.
+    /// Their states and the number of requests that wait for each lent copy, with a further call for each that has any.
     Waiting,
 }
 
@@ -34,6 +34,13 @@ pub enum NotAllCopies {
     Unreadable,
     /// The record has more items than are read.
     TooMany,
+}
+
+impl BibCopies {
+    /// Returns whether the requests that wait for some lent copy were not counted.
+    pub fn has_uncounted(&self) -> bool {
+        self.copies.iter().any(|copy| matches!(copy.state, CopyState::Lent { .. }) && copy.waiting.is_none())
+    }
 }
 
 impl NotAllCopies {

@@ -57,7 +57,7 @@ async fn those_who_ask_the_same_at_once_share_one_call() {
 }
 
 #[tokio::test]
-async fn answer_is_remembered_for_a_minute_and_then_asked_for_again() {
+async fn answer_is_remembered_for_a_minute() {
     let world = World::start().await;
     let records = [world.record(NORTH, 1)];
     world.ask(&records).await;
@@ -126,7 +126,7 @@ async fn unknown_institution_is_missing_with_the_reason() {
 }
 
 #[tokio::test]
-async fn forgotten_record_is_asked_for_again_and_an_answer_under_way_is_not_remembered() {
+async fn forgotten_record_needs_a_new_answer_and_one_under_way_is_not_remembered() {
     let world = World::start().await;
     let records = [world.record(NORTH, 1)];
     world.ask(&records).await;
@@ -146,4 +146,14 @@ async fn records_beyond_the_bound_of_a_question_are_not_asked_for() {
     let many = vec![record("01NOWHERE_INST", "99"); availability::MOST_RECORDS + 1];
     let report = world.ask(&many).await;
     assert_eq!(report.records.last().unwrap().missing, Some(Missing::TooManyRecords));
+}
+
+#[tokio::test]
+async fn remembered_answer_does_for_a_question_with_more_detail_if_nothing_is_left_to_count() {
+    let world = World::start().await;
+    let records = [world.record(NORTH, 1)];
+    world.ask(&records).await;
+    let report = world.availability.of(&records, world.counting()).await;
+    assert!(report.records[0].answer.is_some());
+    assert_eq!(world.reads(NORTH), 1);
 }

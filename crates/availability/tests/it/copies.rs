@@ -160,12 +160,18 @@ async fn requests_are_counted_only_when_that_is_asked_for() {
     let bib = add(&world, &["C-1"]);
     let staff = world.at(NORTH);
     staff.lend("C-1", "jo.reader", "MAIN", DESK).unwrap();
-    let plain = world.ask(&[record(NORTH, &bib)]).await;
-    assert_eq!(plain.records[0].answer.clone().unwrap().copies.copies[0].waiting, None);
-    assert_eq!(copies(&world, &bib).await[0].waiting, Some(0));
+    assert_eq!(copies(&world, &bib).await[0].waiting, Some(0), "the item's flag says so");
     let user = alma_sim::User::new("ann.other").name("Ann", "Other").group("UNDRGRD");
     staff.add_user(&user).unwrap();
     staff.place_hold("ann.other", "C-1", "MAIN").unwrap();
+    let asked = record(NORTH, &bib);
+    world.availability.forget(&asked);
+    let plain = world.ask(&[asked]).await;
+    assert_eq!(plain.records[0].answer.clone().unwrap().copies.copies[0].waiting, None);
+    let reads = world.reads(NORTH);
+    let counted = world.availability.of(&[record(NORTH, &bib)], world.counting()).await;
+    assert_eq!(counted.records[0].answer.clone().unwrap().copies.copies[0].waiting, Some(1));
+    assert_eq!(world.reads(NORTH), reads + 1, "the answer without the number doesn't do");
     assert_eq!(copies(&world, &bib).await[0].waiting, Some(1));
 }
 

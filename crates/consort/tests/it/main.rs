@@ -26,5 +26,6 @@ mod program;
 mod rotating;
 mod secrets;
 mod setting_up;
+mod titles;
 mod users;
 mod webhooks;

@@ -33,9 +33,13 @@ impl Alma {
         let mut counted = 0;
         for item in items.iter() {
             let mut copy = self.held(item).await?;
-            if detail == CopiesDetail::Waiting && may_have_waiting(&copy) && counted < MOST_COUNTED {
-                counted += usize::from(item.requested != Some(false));
-                copy.waiting = self.count_waiting(item).await?;
+            if matches!(copy.state, CopyState::Lent { .. }) {
+                if item.requested == Some(false) {
+                    copy.waiting = Some(0);
+                } else if detail == CopiesDetail::Waiting && counted < MOST_COUNTED {
+                    counted += 1;
+                    copy.waiting = self.count_waiting(item).await?;
+                }
             }
             name_place(&mut found.places, item, &copy);
             found.copies.push(copy);
@@ -91,9 +95,6 @@ impl Alma {
 
     /// Counts the holds on an item. Alma's own work orders are among an item's requests, and set its flag too.
     async fn count_waiting(&self, item: &Item) -> Result<Option<u32>> {
-        if item.requested == Some(false) {
-            return Ok(Some(0));
-        }
         let holds =
             self.client.item_requests(&item.path()).list(&RequestFilter::holds()).await.map_err(to_lms_error)?;
         Ok(holds.is_complete().then(|| u32::try_from(holds.len()).unwrap_or(u32::MAX)))
@@ -190,15 +191,6 @@ fn standing(item: &Item) -> Result<Standing, Refusal> {
 fn not_available(item: &Item) -> Refusal {
     let state = describe(&item_state(item));
     unfit("COPY_NOT_AVAILABLE", &format!("The item can't be requested now: {state}."))
-}
-
-/// Returns whether the number of requests matters: the copy is lent, or would be but for a request.
-fn may_have_waiting(copy: &HeldCopy) -> bool {
-    match &copy.state {
-        CopyState::Lent { .. } => true,
-        CopyState::NotLendable(refusal) => refusal.code == "COPY_REQUESTED",
-        CopyState::Available => false,
-    }
 }
 
 fn name_place(places: &mut Vec<NamedPlace>, item: &Item, copy: &HeldCopy) {
