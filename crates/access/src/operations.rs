@@ -62,6 +62,7 @@ pub const OPERATIONS: &[(&str, Permission)] = &[
     ("list_supplier_policies", Permission::ReadPolicy),
     ("put_supplier_policy", Permission::ChangePolicy),
     ("try_supplier_policy", Permission::ChangePolicy),
+    ("get_catalogue", Permission::ReadSetUp),
     ("search_catalogue", Permission::SearchCatalogue),
     ("get_title", Permission::SearchCatalogue),
     ("complete_search", Permission::SearchCatalogue),

@@ -47,6 +47,7 @@ const OF_OPERATIONS: &[(&str, u16, &[&str])] = &[
     ("list_requests", 403, &["PATRON_NOT_NAMED", "PATRON_NOT_SHOWN"]),
     ("get_request", 403, &["PATRON_NOT_SHOWN"]),
     ("undo_last_action", 403, &["NOT_YOUR_ACT"]),
+    ("get_catalogue", 409, &["NO_CATALOGUE"]),
     ("search_catalogue", 409, &["NO_CATALOGUE"]),
     ("get_title", 409, &["NO_CATALOGUE"]),
     ("complete_search", 409, &["NO_CATALOGUE"]),

@@ -22,6 +22,7 @@ mod audit;
 mod auth;
 mod body;
 mod catalogue;
+mod catalogue_status;
 mod choices;
 mod client;
 mod exclusive;

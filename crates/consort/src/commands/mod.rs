@@ -2,6 +2,7 @@
 
 mod audit;
 mod catalogue;
+mod catalogue_api;
 mod choices;
 mod demo;
 mod docs;
@@ -10,6 +11,7 @@ mod harvest;
 mod institution;
 mod key;
 mod patron;
+mod placing;
 mod policy;
 mod request;
 mod serve;
@@ -40,7 +42,7 @@ pub(crate) enum Command {
     /// Show, set and try the policy for the choice of the supplier.
     #[command(subcommand)]
     Policy(policy::Policy),
-    /// Harvest an institution's records into the catalogue, also while the hub runs.
+    /// Harvest an institution's records into the catalogue, in a data directory or at a running hub.
     Harvest(harvest::Harvest),
     /// Search the shared catalogue, explain its records, and load files into it.
     #[command(subcommand)]
