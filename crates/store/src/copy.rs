@@ -289,7 +289,13 @@ impl Statements {
         let places: Vec<String> = (1..=table.columns.len()).map(|place| format!("${place}")).collect();
         let select = |order: String| format!("SELECT {columns} FROM {name} ORDER BY {order} LIMIT $1 OFFSET $2");
         // By bytes on both databases, whatever the server's language.
-        let by_bytes = |key: &&str| if *key == "seq" { (*key).to_owned() } else { format!("{key} COLLATE \"C\"") };
+        let by_bytes = |key: &&str| {
+            if matches!(*key, "seq" | "version" | "position") {
+                (*key).to_owned()
+            } else {
+                format!("{key} COLLATE \"C\"")
+            }
+        };
         Self {
             table,
             count: format!("SELECT COUNT(*) AS rows FROM {name}"),

@@ -34,6 +34,7 @@ pub struct Parts {
     pub(crate) events: EventFeed,
     pub(crate) index: Option<Arc<search::Index>>,
     pub(crate) catalogue: Option<catalogue::Catalogue>,
+    pub(crate) availability: Option<Arc<availability::Availability>>,
     pub(crate) open_sru: bool,
     stop: Option<watch::Receiver<bool>>,
 }
@@ -64,6 +65,7 @@ impl WebState {
             events: EventFeed::default(),
             index: None,
             catalogue: None,
+            availability: None,
             open_sru: false,
             stop: None,
         }))
@@ -114,6 +116,13 @@ impl WebState {
     #[must_use]
     pub fn with_catalogue(mut self, catalogue: catalogue::Catalogue) -> Self {
         self.parts().catalogue = Some(catalogue);
+        self
+    }
+
+    /// Sets the live availability of copies. Default none: it can't be asked for.
+    #[must_use]
+    pub fn with_availability(mut self, availability: Arc<availability::Availability>) -> Self {
+        self.parts().availability = Some(availability);
         self
     }
 

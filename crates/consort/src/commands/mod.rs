@@ -20,6 +20,7 @@ mod sim;
 mod staff_actions;
 mod store;
 mod subscription;
+mod titles;
 mod user;
 
 use clap::Subcommand;
@@ -54,6 +55,10 @@ pub(crate) enum Command {
     /// Search the shared catalogue, explain its records, and load files into it.
     #[command(subcommand)]
     Catalogue(catalogue::Catalogue),
+    /// Search the shared catalogue of a running hub.
+    Search(titles::Search),
+    /// Show which copies of a title can be requested now.
+    Availability(titles::Availability),
     /// Make, list, rotate and revoke keys of the API.
     #[command(subcommand)]
     Key(key::Key),
@@ -93,6 +98,8 @@ impl Command {
             Self::Policy(policy) => policy.run().await,
             Self::Harvest(harvest) => harvest.run().await,
             Self::Catalogue(catalogue) => catalogue.run().await,
+            Self::Search(search) => search.run().await,
+            Self::Availability(availability) => availability.run().await,
             Self::Key(key) => key.run().await,
             Self::User(user) => user.run().await,
             Self::Docs(docs) => docs.run(),
@@ -120,6 +127,8 @@ impl Command {
             | Self::Policy(_)
             | Self::Harvest(_)
             | Self::Catalogue(_)
+            | Self::Search(_)
+            | Self::Availability(_)
             | Self::Key(_)
             | Self::User(_)
             | Self::Audit(_)
@@ -148,6 +157,8 @@ impl Command {
             | Self::Policy(_)
             | Self::Harvest(_)
             | Self::Catalogue(_)
+            | Self::Search(_)
+            | Self::Availability(_)
             | Self::Key(_)
             | Self::User(_)
             | Self::Docs(_)
