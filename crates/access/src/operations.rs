@@ -65,6 +65,8 @@ pub const OPERATIONS: &[(&str, Permission)] = &[
     ("get_catalogue", Permission::ReadSetUp),
     ("search_catalogue", Permission::SearchCatalogue),
     ("get_title", Permission::SearchCatalogue),
+    ("get_title_availability", Permission::SearchCatalogue),
+    ("get_record_availability", Permission::SearchCatalogue),
     ("complete_search", Permission::SearchCatalogue),
     ("get_metrics", Permission::Monitor),
     // The answer has details only for a key with `Permission::Monitor`.

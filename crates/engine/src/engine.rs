@@ -159,6 +159,11 @@ impl Engine {
         &self.systems
     }
 
+    /// Returns what a part of the node needs that calls library systems: what all share, and the systems.
+    pub fn shared(&self) -> (Arc<Runtime>, Arc<Systems>) {
+        (Arc::clone(&self.runtime), Arc::clone(&self.systems))
+    }
+
     /// Returns polling and webhooks.
     pub fn polling(&self) -> &Polling {
         &self.polling

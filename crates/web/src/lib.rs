@@ -20,6 +20,7 @@ mod agencies;
 mod answer;
 mod audit;
 mod auth;
+mod availability;
 mod body;
 mod catalogue;
 mod catalogue_status;

@@ -18,9 +18,9 @@ use utoipa_axum::routes;
 use crate::problem::Envelope;
 use crate::state::WebState;
 use crate::{
-    agencies, audit, catalogue, catalogue_status, choices, failures, harvests, health, idempotency, institutions, keys,
-    orphans, patrons, pickup_locations, preview, quota, reads, request_commands, requests, supplier_policy, users,
-    webhooks,
+    agencies, audit, availability, catalogue, catalogue_status, choices, failures, harvests, health, idempotency,
+    institutions, keys, orphans, patrons, pickup_locations, preview, quota, reads, request_commands, requests,
+    supplier_policy, users, webhooks,
 };
 
 const KEY: &str = "api_key";
@@ -66,6 +66,7 @@ pub(crate) fn parts() -> (Router<WebState>, Router<WebState>, utoipa::openapi::O
         .merge(orphans::routes())
         .merge(patrons::routes())
         .merge(catalogue::routes())
+        .merge(availability::routes())
         .merge(catalogue_status::routes())
         .merge(harvests::routes())
         .merge(choices::routes())

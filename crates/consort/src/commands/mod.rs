@@ -18,6 +18,7 @@ mod serve;
 mod sim;
 mod staff_actions;
 mod store;
+mod titles;
 mod user;
 
 use clap::Subcommand;
@@ -47,6 +48,10 @@ pub(crate) enum Command {
     /// Search the shared catalogue, explain its records, and load files into it.
     #[command(subcommand)]
     Catalogue(catalogue::Catalogue),
+    /// Search the shared catalogue of a running hub.
+    Search(titles::Search),
+    /// Show which copies of a title can be requested now.
+    Availability(titles::Availability),
     /// Make, list, rotate and revoke keys of the API.
     #[command(subcommand)]
     Key(key::Key),
@@ -84,6 +89,8 @@ impl Command {
             Self::Policy(policy) => policy.run().await,
             Self::Harvest(harvest) => harvest.run().await,
             Self::Catalogue(catalogue) => catalogue.run().await,
+            Self::Search(search) => search.run().await,
+            Self::Availability(availability) => availability.run().await,
             Self::Key(key) => key.run().await,
             Self::User(user) => user.run().await,
             Self::Docs(docs) => docs.run(),
@@ -109,6 +116,8 @@ impl Command {
             | Self::Policy(_)
             | Self::Harvest(_)
             | Self::Catalogue(_)
+            | Self::Search(_)
+            | Self::Availability(_)
             | Self::Key(_)
             | Self::User(_)
             | Self::Audit(_)
@@ -135,6 +144,8 @@ impl Command {
             | Self::Policy(_)
             | Self::Harvest(_)
             | Self::Catalogue(_)
+            | Self::Search(_)
+            | Self::Availability(_)
             | Self::Key(_)
             | Self::User(_)
             | Self::Docs(_)

@@ -11,6 +11,8 @@ mod crash;
 mod demo;
 mod disk;
 mod errors;
+#[cfg(feature = "failpoints")]
+mod harvest_kills;
 mod keeping;
 mod keys;
 mod lessons;
@@ -26,5 +28,6 @@ mod program;
 mod rotating;
 mod secrets;
 mod setting_up;
+mod titles;
 mod users;
 mod webhooks;
