@@ -232,6 +232,20 @@ both! {
         assert!(preview.patron.is_none(), "nobody was asked");
     }
 
+    async fn request_waits_for_a_lent_copy_if_its_lender_allows_it_and_nothing_else_is_there(world) {
+        let catalogue = catalogue(&world);
+        let lent = presets::barcode(LENDER, 'M', 1);
+        world.at(LENDER).lend(&lent, "sam.student", "MAIN", crate::world::DESK).unwrap();
+        catalogue.set_state(LENDER, &CopyState::Lent { due: None });
+        catalogue.set_state(OTHER, &CopyState::NotLendable(Refusal::new("ON_ORDER", "It is on order.")));
+        world.set_rules(LENDER, "LEND", lending::Rules { longest_queue: Some(1), ..lending::Rules::default() }).await;
+        let placed = world.place_as(for_the_title(&world)).await;
+        assert_eq!(placed.status, Status::RequestPlacedAtBorrowingAgency, "{:?}", placed.attention);
+        let supply = placed.supply.unwrap();
+        assert!(supply.queued && supply.lent_to_another, "{supply:?}");
+        assert!(supply.hold.open().is_some(), "its hold waits for the item");
+    }
+
     async fn preview_of_named_copies_reads_them_until_one_can_be_lent(world) {
         let lent = presets::barcode(LENDER, 'M', 1);
         world.at(LENDER).lend(&lent, "sam.student", "MAIN", crate::world::DESK).unwrap();
