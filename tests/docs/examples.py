@@ -2,7 +2,8 @@
 
     examples.py ROOT PROGRAM FILE...
 
-All blocks of a file share one shell, started in an empty folder from which the repository's `crates` can be seen. A
+All blocks of a file share one shell, started in an empty folder from which the repository's `crates` and
+`examples` can be seen. A
 block that begins with `consort sim` starts the simulator with these options, on a free port or in the place of one
 that ran before. The port of the documentation, 8081, stands for the one taken, and 8080 for that of a hub.
 """
@@ -82,7 +83,8 @@ def check(root, program, path):
         found = blocks(file.read())
     problems, ran = [], 0
     with tempfile.TemporaryDirectory() as folder:
-        os.symlink(os.path.join(root, "crates"), os.path.join(folder, "crates"))
+        for part in ("crates", "examples"):
+            os.symlink(os.path.join(root, part), os.path.join(folder, part))
         shell = Shell(program, folder)
         try:
             for at, (line, info, body) in enumerate(found):
