@@ -382,7 +382,7 @@ async fn get_subscription(
     operation_id = "change_subscription",
     tag = "events",
     params(PathCode, IfMatch),
-    request_body = SubscriptionChangesInput,
+    request_body(content = Option<SubscriptionChangesInput>),
     responses(
         (status = 200, description = "The changed subscription.", body = SubscriptionView),
         (status = 404, description = "There is none."),

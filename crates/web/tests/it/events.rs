@@ -71,7 +71,7 @@ async fn events_of_a_request_come_in_order_with_a_sentence_for_the_patron() {
     assert_eq!((&last["status"], &last["outcome"]), (&json!("FINALISED"), &json!("CANCELLED")));
     assert_eq!(last["patron_message"], "Your library account is blocked. Please ask your library's staff.");
     let text = format!("{seen:?}");
-    assert!(!text.contains("blocked\"") && !text.contains("Unpaid"), "no data of the patron: {text}");
+    assert!(!text.contains("\"blocked\"") && !text.contains("Unpaid"), "no data of the patron: {text}");
     assert!(seen_with(&hub, KEY, seen.last().unwrap().id).await.is_empty());
 }
 
