@@ -18,6 +18,7 @@
 #![allow(clippy::print_stdout, reason = "a benchmark prints its figures")]
 
 mod all;
+mod availability;
 mod crash;
 mod fair;
 mod http;
@@ -131,6 +132,11 @@ const BENCHES: &[Bench] = &[
         name: "update",
         about: "records that change and are deleted at a source that fails: the catalogue holds what the source holds",
         run: |args| ingest::update::run(args.scale()),
+    },
+    Bench {
+        name: "availability",
+        about: "20 records of a title at 10 institutions that answer in 300 ms: calls, and the time over the slowest answer",
+        run: |args| availability::run(args.scale()),
     },
     Bench {
         name: "nodes",

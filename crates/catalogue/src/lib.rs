@@ -21,6 +21,7 @@ mod set_aside;
 mod settings;
 mod sources;
 mod stored;
+mod titles;
 
 pub use copies::{Copies, Copy, CopyField, CopyFields, HoldingField, ItemField};
 pub use database::Catalogue;
@@ -39,3 +40,4 @@ pub use set_aside::Damage;
 pub use settings::{HarvestSettings, SettingFault};
 pub use sources::{Kind, Run, RunState, SourceLease, SourceState};
 pub use stored::{Counts, Member, Stored};
+pub use titles::{CataloguedTitle, TitleRecord};

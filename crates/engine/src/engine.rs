@@ -159,6 +159,11 @@ impl Engine {
         &self.systems
     }
 
+    /// Returns what a part of the node needs that calls library systems: what all share, and the systems.
+    pub fn shared(&self) -> (Arc<Runtime>, Arc<Systems>) {
+        (Arc::clone(&self.runtime), Arc::clone(&self.systems))
+    }
+
     /// Returns polling and webhooks.
     pub fn polling(&self) -> &Polling {
         &self.polling
@@ -284,6 +289,15 @@ impl Engine {
         unit.notify(self.runtime.node(), &NodeEvent::SettingsChanged);
         self.store().commit(unit).await?;
         Ok(())
+    }
+
+    /// Starts to use a changed policy for the choice of the supplier.
+    ///
+    /// # Errors
+    ///
+    /// As [`Engine::agency_changed`].
+    pub async fn supplier_policy_changed(&self) -> Result<(), Error> {
+        self.agency_changed().await
     }
 
     /// Counts a call of the hub's API with a wrong key.

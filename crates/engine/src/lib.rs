@@ -19,6 +19,7 @@
 //! - `rules`: agencies' rules at the points where they matter.
 //! - `setup_checks`: checks of institutions' set-ups, and the daily ones.
 //! - `orphans`: records and holds with the hub's marker that belong to no request.
+//! - `policy_trial`: a policy for the choice of the supplier, tried on choices of the past.
 //! - `retention`: the erasure of patrons' data, and the removal of virtual patrons that nobody needs.
 //! - `nodes`: notifications of other nodes on the same database.
 //!
@@ -41,6 +42,7 @@ mod orphans;
 mod perform;
 mod place;
 mod placing_checks;
+mod policy_trial;
 mod preview;
 mod pruning;
 mod replacing;
@@ -61,6 +63,7 @@ pub use lending::{PollInterval, PollSettings};
 pub use orphans::{FoundOrphan, Orphan, OrphanReport, OrphanSearch};
 pub use perform::EffectExecution;
 pub use place::{NewRequest, NewTitle};
+pub use policy_trial::TriedPolicy;
 pub use polling::{Polling, WebhookError, WebhookResult, poll_side};
 pub use preview::{PatronTerms, Preview};
 pub use replacing::AnotherLender;

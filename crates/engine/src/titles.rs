@@ -23,6 +23,9 @@ pub trait Titles: Send + Sync + Debug {
     /// Asks the institutions for the copies of their records, all at once, and returns what there is at the deadline. Each
     /// record has its answer.
     async fn held_copies(&self, records: &[TitleRecord], deadline: Duration) -> Vec<RecordCopies>;
+
+    /// Forgets the copies of a record, since the hub has placed or ended a hold on one.
+    fn forget(&self, _record: &TitleRecord) {}
 }
 
 /// A title of the shared catalogue.

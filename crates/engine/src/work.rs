@@ -16,6 +16,7 @@ use crate::engine::Engine;
 use crate::error::Error;
 use crate::perform::EffectExecution;
 use crate::rules::check_agencies;
+use crate::titles::TitleRecord;
 
 impl Engine {
     pub(crate) async fn do_effect(
@@ -95,7 +96,22 @@ impl Engine {
         let (lms, prefetch, rules) = (lms.as_ref(), prefetch.as_slice(), &rules);
         let execution = EffectExecution { lms, request, attempt, attempts, now, rules, prefetch, virtual_patron };
         let outcome = lms::with_priority(effect.priority(), execution.run(effect)).await;
+        self.forget_availability(intent, effect, request);
         Ok(self.systems.finish(admitted, outcome).await)
+    }
+
+    /// Lets the availability of a copy be asked for again if the effect may have changed it.
+    fn forget_availability(&self, intent: &Intent, effect: Effect, request: &Request) {
+        let changes = matches!(
+            effect,
+            Effect::PlaceHold(Side::Lender)
+                | Effect::CancelHold(Side::Lender)
+                | Effect::Lend(Side::Lender)
+                | Effect::CheckIn(Side::Lender)
+        );
+        if let (true, Some(titles), Some(supply)) = (changes, self.titles.get(), &request.supply) {
+            titles.forget(&TitleRecord { institution: intent.institution.clone(), bib: supply.copy.bib.clone() });
+        }
     }
 
     /// Polls one side and commits the observation.

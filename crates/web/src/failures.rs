@@ -50,6 +50,8 @@ const OF_OPERATIONS: &[(&str, u16, &[&str])] = &[
     ("get_catalogue", 409, &["NO_CATALOGUE"]),
     ("search_catalogue", 409, &["NO_CATALOGUE"]),
     ("get_title", 409, &["NO_CATALOGUE"]),
+    ("get_title_availability", 409, &["NO_CATALOGUE"]),
+    ("get_record_availability", 409, &["NO_CATALOGUE"]),
     ("complete_search", 409, &["NO_CATALOGUE"]),
     ("request_harvest", 409, &["NO_CATALOGUE", "NO_HARVEST_SETTINGS"]),
     ("list_harvests", 409, &["NO_CATALOGUE"]),

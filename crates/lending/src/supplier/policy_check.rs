@@ -1,7 +1,5 @@
 //! Checks that a policy makes sense before the hub uses it.
 
-use serde::{Deserialize, Serialize};
-
 use super::policy::{Criterion, SupplierPolicy};
 
 /// The largest number of lenders whose terms a policy sets.
@@ -16,19 +14,19 @@ const MOST_COPIES: u32 = 50;
 const LARGEST_STEP: u32 = 100_000;
 
 /// A reason why a policy can't be used.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct PolicyProblem {
     /// The part of the policy, such as `criteria[1]`.
     pub field: String,
     /// Stable, such as `CRITERION_TWICE`.
-    pub code: String,
+    pub code: &'static str,
     /// The problem, and how to solve it.
     pub message: String,
 }
 
 impl PolicyProblem {
-    fn new(field: impl Into<String>, code: &str, message: impl Into<String>) -> Self {
-        Self { field: field.into(), code: code.to_owned(), message: message.into() }
+    fn new(field: impl Into<String>, code: &'static str, message: impl Into<String>) -> Self {
+        Self { field: field.into(), code, message: message.into() }
     }
 }
 

@@ -70,8 +70,8 @@ impl PolicyTrial {
     /// Compares a choice that was made at `at` with that of the policy on trial.
     pub fn add(&mut self, request: RequestId, at: Timestamp, record: &ChoiceRecord) {
         let choice = record.choice_by(&self.policy, at);
-        let before = record.best_of(&record.choice).map(name);
-        let after = record.best_of(&choice).map(name);
+        let before = record.best_of(&record.choice).map(|copy| name(record, copy));
+        let after = record.best_of(&choice).map(|copy| name(record, copy));
         self.choices += 1;
         self.lenders.entry(before.clone()).or_default().before += 1;
         self.lenders.entry(after.clone()).or_default().after += 1;
@@ -92,6 +92,12 @@ fn reason_of_change(record: &ChoiceRecord, choice: &Choice) -> Option<Reason> {
     refused.or_else(|| choice.ranked.first().map(|copy| &copy.reason)).cloned()
 }
 
-fn name(candidate: &Candidate) -> LenderName {
-    LenderName { institution: candidate.institution.clone(), agency: candidate.agency.clone() }
+/// Returns the name of a copy's lender. A record whose institution didn't answer is of its only lender, if it has one.
+fn name(record: &ChoiceRecord, candidate: &Candidate) -> LenderName {
+    let mut here = record.lenders.iter().filter(|lender| lender.institution == candidate.institution);
+    let only = match (here.next(), here.next()) {
+        (Some(lender), None) => lender.agency.clone(),
+        _ => None,
+    };
+    LenderName { institution: candidate.institution.clone(), agency: candidate.agency.clone().or(only) }
 }

@@ -163,6 +163,7 @@ fn body_of(operation: &str, number: u64) -> Option<Value> {
         "add_user" => user_of(&format!("new-{number}")),
         "export_patron" => json!({"agency": "BORROW", "patron": "nobody", "reason": "The patron asked."}),
         "erase_patron" => json!({"agency": "BORROW", "patron": "nobody"}),
+        "put_supplier_policy" | "try_supplier_policy" => json!({"policy": {}}),
         "take_message" => json!({}),
         _ => return None,
     })

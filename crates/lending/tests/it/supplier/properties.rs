@@ -63,8 +63,10 @@ fn candidates() -> impl Strategy<Value = Candidate> {
 
 fn lenders(name: &'static str) -> impl Strategy<Value = Lender> {
     let flags = (0_u8..8, any::<bool>(), 0_u8..8, 0_u8..8);
-    let counts = (proptest::option::of(0_u32..40), 0_u32..40, 0_u32..30, proptest::option::of(0_u32..4));
-    let facts = (proptest::option::of((0_u32..90, 0_u32..90)), 0_u8..4, -3_i64..6, proptest::option::of(-2_i64..4));
+    let most_open = proptest::option::weighted(0.2, 0_u32..40);
+    let counts = (most_open, 0_u32..40, 0_u32..30, proptest::option::weighted(0.8, 1_u32..4));
+    let facts =
+        (proptest::option::of((0_u32..90, 0_u32..90)), 0_u8..4, -3_i64..6, proptest::option::weighted(0.2, -2_i64..4));
     (flags, counts, facts).prop_map(move |(flags, counts, facts)| Lender {
         lends: flags.0 > 0,
         lends_to_own_patrons: flags.1,
@@ -127,13 +129,18 @@ fn policies() -> impl Strategy<Value = SupplierPolicy> {
 fn cases() -> impl Strategy<Value = Case> {
     let lenders = AGENCIES.map(lenders);
     let copies = proptest::collection::vec(candidates(), 0..14);
-    let wishes = (any::<u128>(), proptest::option::of(0_u8..4), proptest::option::of(0_i64..30));
-    let named = (proptest::collection::vec(any::<Index>(), 0..3), proptest::option::weighted(0.2, any::<Index>()));
-    (policies(), copies, lenders, 0_usize..=5, wishes, named).prop_map(
-        |(policy, mut candidates, lenders, count, (seed, volume, needed), (left_out, staff_choice))| {
+    let volume = proptest::option::weighted(0.2, 0_u8..4);
+    let wishes = (any::<u128>(), volume, proptest::option::weighted(0.3, 0_i64..30));
+    let named = (proptest::collection::vec(any::<Index>(), 0..3), proptest::option::weighted(0.1, any::<Index>()));
+    (policies(), copies, lenders, (prop_oneof![1 => 0_usize..5, 4 => Just(5)], any::<bool>()), wishes, named).prop_map(
+        |(policy, mut candidates, lenders, (count, is_scarce), (seed, volume, needed), (left_out, staff_choice))| {
             for (at, candidate) in candidates.iter_mut().enumerate() {
                 candidate.index = u32::try_from(at).unwrap() * 3;
                 if let Some(copy) = &mut candidate.copy {
+                    // Otherwise hardly any case would be left to wait for a copy on loan.
+                    if is_scarce && copy.state == CopyState::Available {
+                        copy.state = CopyState::Lent { due: None };
+                    }
                     copy.item = format!("item-{at}").as_str().into();
                 }
             }
