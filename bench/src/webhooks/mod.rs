@@ -17,9 +17,11 @@ use crate::simulate::sim_setup::{self, BORROWER, LENDERS};
 mod burst;
 mod chain;
 mod lost_message;
+mod meanwhile;
 mod react;
 
 pub(crate) use burst::burst;
+pub(crate) use meanwhile::reactions;
 pub(crate) use react::react;
 
 const SECRET: &str = "secret-of-the-benchmark";
@@ -108,10 +110,10 @@ async fn idle(hub: &Hub, id: &str) -> Result<RequestView, String> {
     reached(hub, id, "rest", |request| request.current_effect.is_null()).await
 }
 
-fn at(sorted: &[Duration], share: usize) -> Duration {
+pub(crate) fn at(sorted: &[Duration], share: usize) -> Duration {
     sorted.get((sorted.len() * share / 100).min(sorted.len().saturating_sub(1))).copied().unwrap_or_default()
 }
 
-fn ms(duration: Duration) -> String {
+pub(crate) fn ms(duration: Duration) -> String {
     format!("{:.1} ms", duration.as_secs_f64() * 1_000.0)
 }

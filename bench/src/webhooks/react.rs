@@ -23,7 +23,7 @@ use crate::verdict::{Verdict, table};
 /// The numbers of staff actions per second.
 const ACTS_PER_SECOND: [u64; 2] = [50, 200];
 /// The number of lifecycles that run at the same time.
-const LIFECYCLES: usize = 24;
+pub(super) const LIFECYCLES: usize = 24;
 /// One bare chain for this many acts, so that the chains add little to the load.
 const ACTS_PER_CHAIN: usize = 4;
 /// How many times as long as its bare chain an act may take.
@@ -63,8 +63,8 @@ const BUDGETS: [u64; 3] = [5_000, 50_000, 500_000];
 
 /// How long the acts of one kind took, and their bare chains.
 #[derive(Clone, Default)]
-struct Times {
-    acts: Vec<Duration>,
+pub(super) struct Times {
+    pub(super) acts: Vec<Duration>,
     chains: Vec<Duration>,
 }
 
@@ -138,7 +138,7 @@ async fn check_steps() -> Result<(), String> {
 }
 
 /// Starts Almas and a hub, with webhooks that report everything.
-async fn stage(titles: usize) -> Result<Stage, String> {
+pub(super) async fn stage(titles: usize) -> Result<Stage, String> {
     let stage = Stage::set(titles).await?;
     for code in [LENDERS[0], BORROWER] {
         let actions = ["LOAN", "REQUEST", "ITEM"].map(str::to_owned).into();
@@ -163,7 +163,7 @@ async fn play_at(acts_per_second: u64, lifecycles: usize) -> Result<Played, Stri
 }
 
 /// Returns, for each action, how long it took until its status was visible and the other side's call was sent.
-async fn play(
+pub(super) async fn play(
     stage: &Stage,
     placed: Arc<Vec<String>>,
     bare: &Arc<Bare>,

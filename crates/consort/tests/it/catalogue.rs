@@ -113,8 +113,8 @@ async fn commands_without_a_configuration_ask_the_running_hub() {
     let shown = status["institutions"][0]["records"]["shown"].as_u64();
     assert!(shown > Some(0) && status["waiting_for_grouping"] == 0, "{status}");
     assert!(ask(&["catalogue", "status"]).contains(&format!("{LENDER}: {} shown", shown.unwrap())));
-    let again = answer(&["harvest", LENDER, "--full"]);
-    assert_eq!((again["kind"].as_str(), again["report"]["unchanged"].as_u64()), (Some("full"), shown));
+    let repeated = answer(&["harvest", LENDER, "--full"]);
+    assert_eq!((repeated["kind"].as_str(), repeated["report"]["unchanged"].as_u64()), (Some("full"), shown));
 
     let source =
         format!("http://{}/view/oai/{LENDER}/request?verb=ListIdentifiers&metadataPrefix=marc21", processes.lender);
