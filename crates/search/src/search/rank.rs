@@ -107,15 +107,17 @@ fn weighed(fields: &Fields, matching: &dyn Compiled, search: &Search) -> Box<dyn
             .map(|(field, weight)| -> Box<dyn Compiled> { Box::new(BoostQuery::new(sequence(field, &word), weight)) });
         return Box::new(BooleanQuery::union(words.into()));
     }
-    let mut clauses: Vec<(Occur, Box<dyn Compiled>)> = vec![(Occur::Must, matching.box_clone())];
+    let mut weighed = matching.box_clone();
     for clause in query.wanted().into_iter().filter(|clause| is_anywhere(clause)) {
         for (field, weight) in [(fields.title, TITLE_WEIGHT), (fields.author, AUTHOR_WEIGHT)] {
-            clauses.extend(words(clause).map(|choice| -> (Occur, Box<dyn Compiled>) {
-                (Occur::Should, Box::new(BoostQuery::new(sequence(field, &choice), weight)))
-            }));
+            for choice in words(clause) {
+                let weight = BoostQuery::new(sequence(field, &choice), weight);
+                // One at a time: in a union, each result would cost a window of 4,096 titles of every word.
+                weighed = Box::new(BooleanQuery::new(vec![(Occur::Must, weighed), (Occur::Should, Box::new(weight))]));
+            }
         }
     }
-    Box::new(BooleanQuery::new(clauses))
+    weighed
 }
 
 /// Returns the word of a query that is one word in any field, and can't be an identifier.
