@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::figures::{Answers, size_of};
 use super::records::Made;
-use super::{AS_SEARCHER, PAGE};
+use super::{AS_SEARCHER, PAGE, ROUNDS};
 use crate::memory;
 
 /// The file that asks the searcher for facets.
@@ -41,18 +41,26 @@ pub(super) fn search_all(directory: &Path) -> Result<Value, String> {
     let index = Index::open(&directory.join("index")).map_err(|error| error.to_string())?;
     let queries = std::fs::read_to_string(directory.join("queries")).map_err(|error| error.to_string())?;
     let facets = directory.join(WITH_FACETS).exists();
-    let (mut counts, mut millis) = (Vec::new(), Vec::new());
+    let mut answers = one_round(&index, &queries, facets)?;
+    for _ in 1..ROUNDS {
+        answers.shorten(&one_round(&index, &queries, facets)?);
+    }
+    Ok(json!({"counts": answers.counts, "millis": answers.millis, "memory_mb": memory::of_this_process()}))
+}
+
+fn one_round(index: &Index, queries: &str, facets: bool) -> Result<Answers, String> {
+    let mut answers = Answers::default();
     for text in queries.lines() {
         let begun = Instant::now();
         let query = plain::parse(text).map_err(|error| error.to_string())?;
         let search = Search { query: Some(query), limit: PAGE, facets, ..Search::default() };
         let answer = index.search(&search).map_err(|error| error.to_string())?;
-        millis.push(begun.elapsed().as_secs_f64() * 1e3);
+        answers.millis.push(begun.elapsed().as_secs_f64() * 1e3);
         let page = answer.total.min(PAGE as u64);
         if answer.hits.len() as u64 != page {
             return Err(format!("{text:?}: {} results on the first page of {}", answer.hits.len(), answer.total));
         }
-        counts.push(answer.total);
+        answers.counts.push(answer.total);
     }
-    Ok(json!({"counts": counts, "millis": millis, "memory_mb": memory::of_this_process()}))
+    Ok(answers)
 }
