@@ -18,6 +18,7 @@
 #![allow(clippy::print_stdout, reason = "a benchmark prints its figures")]
 
 mod all;
+mod availability;
 mod crash;
 mod fair;
 mod http;
@@ -138,6 +139,11 @@ const BENCHES: &[Bench] = &[
         name: "search",
         about: "2,000 queries, top 20 and exact counts, compared with Zebra and PostgreSQL on the same records",
         run: |args| search::run(args.scale(), args.records),
+    },
+    Bench {
+        name: "availability",
+        about: "20 records of a title at 10 institutions that answer in 300 ms: calls, and the time over the slowest answer",
+        run: |args| availability::run(args.scale()),
     },
     Bench {
         name: "nodes",

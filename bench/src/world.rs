@@ -263,6 +263,7 @@ impl World {
             patron: patron.into(),
             pickup_location: pickup_location(agency).as_str().into(),
             copies,
+            title: None,
             needed_until: None,
             expedited: false,
         };
@@ -286,6 +287,7 @@ impl World {
             item: Some(item.pid.as_str().into()),
             barcode: None,
             volume: None,
+            queued: false,
             chosen_by_staff: false,
             tried_items: Vec::new(),
         })

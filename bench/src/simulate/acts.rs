@@ -167,6 +167,7 @@ fn copy(institution: &str, barcode: &str) -> CopyRef {
         item: None,
         barcode: Some(Barcode::from(barcode)),
         volume: None,
+        queued: false,
         chosen_by_staff: true,
         tried_items: Vec::new(),
     }

@@ -276,6 +276,7 @@ impl World {
             item: None,
             barcode: Some(Barcode::from(sim_setup::barcode(lender, lifecycle).as_str())),
             volume: None,
+            queued: false,
             chosen_by_staff: false,
             tried_items: Vec::new(),
         });

@@ -7,6 +7,7 @@ use crate::permission::Permission;
 /// The operations of the API, each with the permission that it needs. The hub refuses to start if one is missing here.
 pub const OPERATIONS: &[(&str, Permission)] = &[
     ("place_request", Permission::Place),
+    ("preview_request", Permission::Place),
     ("list_requests", Permission::ReadRequests),
     ("get_request", Permission::ReadRequests),
     ("cancel_request", Permission::Cancel),
@@ -56,8 +57,16 @@ pub const OPERATIONS: &[(&str, Permission)] = &[
     ("request_harvest", Permission::ChangeSetUp),
     ("list_harvests", Permission::ReadSetUp),
     ("explain_record", Permission::ReadSetUp),
+    ("list_choices", Permission::ReadChoices),
+    ("get_supplier_policy", Permission::ReadPolicy),
+    ("list_supplier_policies", Permission::ReadPolicy),
+    ("put_supplier_policy", Permission::ChangePolicy),
+    ("try_supplier_policy", Permission::ChangePolicy),
+    ("get_catalogue", Permission::ReadSetUp),
     ("search_catalogue", Permission::SearchCatalogue),
     ("get_title", Permission::SearchCatalogue),
+    ("get_title_availability", Permission::SearchCatalogue),
+    ("get_record_availability", Permission::SearchCatalogue),
     ("complete_search", Permission::SearchCatalogue),
     ("get_metrics", Permission::Monitor),
     // The answer has details only for a key with `Permission::Monitor`.

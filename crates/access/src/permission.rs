@@ -50,6 +50,12 @@ pub enum Permission {
     ReadLogs,
     /// To export and to erase the data of a patron.
     PatronData,
+    /// To read which copies were chosen for a request, and why.
+    ReadChoices,
+    /// To read the policy for the choice of the supplier.
+    ReadPolicy,
+    /// To change that policy, and to try one.
+    ChangePolicy,
     /// To search the shared catalogue.
     SearchCatalogue,
     /// To read metrics and the details of the hub's health.
@@ -94,11 +100,14 @@ pub const GRANTS: &[Grant] = &[
     of_request(Permission::ReportDamage, NONE, STAFF, STAFF),
     of_request(Permission::Undo, STAFF, STAFF, STAFF),
     of_request(Permission::Resume, STAFF, STAFF, STAFF),
+    of_request(Permission::ReadChoices, READERS, READERS, READERS),
     of_own(Permission::ReadSetUp, Scope::SetUp, READERS),
     of_own(Permission::ChangeSetUp, Scope::SetUp, ADMIN),
     of_own(Permission::ManageKeys, Scope::SetUp, ADMIN),
     of_own(Permission::ReadLogs, Scope::SetUp, ADMIN),
     of_own(Permission::PatronData, Scope::SetUp, ADMIN),
+    of_own(Permission::ReadPolicy, Scope::Hub, READERS),
+    of_own(Permission::ChangePolicy, Scope::Hub, NONE),
     of_own(Permission::SearchCatalogue, Scope::Hub, READERS_AND_DISCOVERY),
     of_own(Permission::Monitor, Scope::Hub, MONITORS),
 ];
@@ -142,6 +151,9 @@ impl Permission {
             Self::ManageKeys => "manage API keys and users",
             Self::ReadLogs => "read the logs of administrative acts and of reads of patron data",
             Self::PatronData => "export and erase the data of a patron",
+            Self::ReadChoices => "read which copies were chosen for a request, and why",
+            Self::ReadPolicy => "read the policy for the choice of the supplier",
+            Self::ChangePolicy => "change that policy, and try one",
             Self::SearchCatalogue => "search the shared catalogue",
             Self::Monitor => "read metrics and the details of the hub's health",
         }

@@ -52,6 +52,19 @@ impl<T: 'static> PageStream<T> {
     }
 }
 
+impl<T: 'static> PageStream<T> {
+    /// Reads the list up to this number of rows. Returns whether it ended before that.
+    ///
+    /// # Errors
+    ///
+    /// Returns the errors of the calls.
+    pub async fn at_most(self, rows: usize) -> Result<(List<T>, bool)> {
+        let read: Vec<T> = self.rows.take(rows).try_collect().await?;
+        let ended = read.len() < rows;
+        Ok((List { rows: read, unreadable: self.unreadable.load(Ordering::Relaxed) }, ended))
+    }
+}
+
 impl<T> Stream for PageStream<T> {
     type Item = Result<T>;
 

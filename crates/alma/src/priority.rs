@@ -10,6 +10,8 @@ pub enum Priority {
     /// The call continues work at the libraries' desks. This is the default.
     #[default]
     Circulation,
+    /// Somebody looks whether copies are there, and can do without the answer.
+    Availability,
     /// The call checks whether something has changed.
     Poll,
     /// The call is one of many, and a delay of hours doesn't matter.
@@ -22,21 +24,22 @@ tokio::task_local! {
 
 impl Priority {
     /// All priorities, the first to leave first.
-    pub const ALL: [Self; 4] = [Self::Patron, Self::Circulation, Self::Poll, Self::Bulk];
+    pub const ALL: [Self; 5] = [Self::Patron, Self::Circulation, Self::Availability, Self::Poll, Self::Bulk];
 
     /// Returns its stable name.
     pub fn name(self) -> &'static str {
         match self {
             Self::Patron => "patron",
             Self::Circulation => "circulation",
+            Self::Availability => "availability",
             Self::Poll => "poll",
             Self::Bulk => "bulk",
         }
     }
 
-    /// Returns whether the call can wait, for hours if necessary.
+    /// Returns whether the call has only a share of the calls per second, so that it delays no other.
     pub fn is_deferrable(self) -> bool {
-        matches!(self, Self::Poll | Self::Bulk)
+        matches!(self, Self::Availability | Self::Poll | Self::Bulk)
     }
 
     /// Runs `work` and gives its calls this priority. Tasks that `work` spawns are not included.

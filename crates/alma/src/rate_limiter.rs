@@ -111,7 +111,7 @@ impl RateLimiter {
         let free = match place.0 {
             Priority::Patron => state.soonest.max(state.rate.room_at(now)),
             Priority::Circulation => state.free_at,
-            Priority::Poll | Priority::Bulk => state.free_at.max(state.next_deferrable),
+            Priority::Availability | Priority::Poll | Priority::Bulk => state.free_at.max(state.next_deferrable),
         };
         let free = free.max(state.held_until);
         if free > now {

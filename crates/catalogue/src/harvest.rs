@@ -85,6 +85,15 @@ impl Fetched {
         self.checkpoint = page.checkpoint.or(self.checkpoint.take());
     }
 
+    fn set_aside(&mut self, place: oai_pmh::SetAside) {
+        self.bytes += place.bytes.len();
+        self.set_aside.push(SetAside {
+            local_id: place.identifier.as_deref().map(crate::prepare::local_id),
+            reason: place.fault.to_string(),
+            bytes: Some(place.bytes),
+        });
+    }
+
     fn add(&mut self, record: Raw) {
         self.bytes += record.metadata.as_ref().map_or(0, Vec::len) + record.identifier.len();
         self.records.push(record);
@@ -123,7 +132,7 @@ impl Harvest<'_> {
         let result = stages.all(checkpoint, stopped).await;
         let last = stages.last.take();
         let ended = match result {
-            Ok(()) => self.complete(lease, &mut run, last.as_deref()).await,
+            Ok(()) => self.complete(lease, &mut run, last.as_deref(), stopped).await,
             Err(error) => Err(error),
         };
         match &ended {
@@ -161,7 +170,7 @@ impl Harvest<'_> {
         Ok((run, None))
     }
 
-    fn client(&self) -> Result<Client, oai_pmh::Error> {
+    pub(crate) fn client(&self) -> Result<Client, oai_pmh::Error> {
         let mut client =
             Client::builder(self.settings.url.as_str()).allow_unencrypted(self.settings.allow_unencrypted_http);
         if let Some(clock) = &self.client_clock {
@@ -170,7 +179,7 @@ impl Harvest<'_> {
         client.build()
     }
 
-    fn selection(&self, kind: Kind, from: Option<Timestamp>) -> Selection {
+    pub(crate) fn selection(&self, kind: Kind, from: Option<Timestamp>) -> Selection {
         let from = if kind == Kind::Full { None } else { from };
         Selection {
             metadata_prefix: self.settings.metadata_prefix.clone(),
@@ -187,8 +196,14 @@ impl Harvest<'_> {
         lease: &SourceLease,
         run: &mut Run,
         last: Option<&Checkpoint>,
+        stopped: &tokio::sync::watch::Receiver<bool>,
     ) -> Result<(), HarvestError> {
         run.report.source_count = last.and_then(|last| last.complete_list_size);
+        let signed = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
+        // A record that came twice, as after an interruption, counts once.
+        let read =
+            if run.kind == Kind::Full { self.catalogue.read_by(lease, run.id).await? } else { run.report.records };
+        run.report.difference = run.report.source_count.map(|count| signed(count).saturating_sub(signed(read)));
         if run.kind == Kind::Full {
             if run.report.records == 0 {
                 run.report.notes.push(
@@ -196,25 +211,41 @@ impl Harvest<'_> {
                      run?"
                     .to_owned(),
                 );
-            } else if run.report.has_unnamed_failures {
-                run.report.notes.push(
-                    "Some places could not be read, not even their ids. Nothing was removed, since their records may be \
-                     there."
-                    .to_owned(),
-                );
-            } else {
-                run.report.removed += self.catalogue.remove_unseen(lease, run.id, || self.now()).await?;
+            } else if self.is_removal_safe(lease, run, stopped).await? {
+                let (id, report) = (run.id, &mut run.report);
+                self.catalogue.remove_unseen(lease, id, report, || self.now()).await?;
             }
         }
-        run.report.difference = run.report.source_count.map(|count| {
-            let read = i64::try_from(run.report.records).unwrap_or(i64::MAX);
-            i64::try_from(count).unwrap_or(i64::MAX).saturating_sub(read)
-        });
         let next_from = last.and_then(Checkpoint::next_from);
         let end =
             RunEnd { kind: run.kind, state: RunState::Done, report: &run.report, next_from, forget_checkpoint: false };
         self.catalogue.end_run(lease, run.id, end, self.now()).await?;
         Ok(())
+    }
+
+    /// Returns whether the records that a full harvest has not read are gone. Where the source has more records than were
+    /// read, its list of ids decides; if that can't be had, nothing is removed.
+    async fn is_removal_safe(
+        &self,
+        lease: &SourceLease,
+        run: &mut Run,
+        stopped: &tokio::sync::watch::Receiver<bool>,
+    ) -> Result<bool, HarvestError> {
+        if run.report.difference.unwrap_or_default() <= 0 && !run.report.has_unnamed_failures {
+            return Ok(true);
+        }
+        match self.compare_with_source(lease, run, stopped).await {
+            Ok(()) => Ok(true),
+            Err(HarvestError::Source(error)) => {
+                let error = HarvestError::from(error);
+                run.report.notes.push(format!(
+                    "The source has records that could not be read, and its list of ids can't be had: {error}. Nothing was \
+                     removed, since these records may be there."
+                ));
+                Ok(false)
+            }
+            Err(error) => Err(error),
+        }
     }
 
     /// Notes why a run ended early.
@@ -315,11 +346,7 @@ async fn fetch(
         let Some(event) = event else { break };
         match event {
             Event::Record(record) => page.add(Raw::from(record)),
-            Event::SetAside(place) => page.set_aside.push(SetAside {
-                local_id: place.identifier.as_deref().map(crate::prepare::local_id),
-                reason: place.fault.to_string(),
-                bytes: None,
-            }),
+            Event::SetAside(place) => page.set_aside(place),
             Event::Page(checkpoint) => {
                 let is_complete = checkpoint.complete;
                 page.checkpoint = Some(checkpoint);
@@ -382,7 +409,9 @@ fn prepare_batch(preparer: &mut Preparer, batch: Fetched) -> (Page, Option<Box<C
     for place in set_aside {
         match place.local_id {
             // Its record is there, and failed. It must not count as removed.
-            Some(local_id) => page.records.push(preparer.failed(local_id, place.reason)),
+            Some(local_id) => {
+                page.records.push(preparer.failed(local_id, place.reason, place.bytes.unwrap_or_default()));
+            }
             None => {
                 has_unnamed_failures = true;
                 page.set_aside.push(place);

@@ -1,12 +1,13 @@
 //! Follows the change feed with a node's search index. The index notes the feed's position in each of its commits, so
 //! that a kill leaves both in step.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use search::{Change, Document, Index};
+use store::{Sql, Value};
 
-use crate::database::{Catalogue, values};
+use crate::database::{Catalogue, in_list, values};
 use crate::error::Error;
 use crate::stored::Member;
 
@@ -14,6 +15,8 @@ use crate::stored::Member;
 const TOGETHER: i64 = 500;
 /// Batches of groups that share a commit of the index, which costs as much as many groups. Few groups are committed at once.
 const BATCHES: usize = 200;
+
+const FORMER_IDS: Sql = in_list!("SELECT id, merged_into FROM edition WHERE merged_into", "$1", " ORDER BY id");
 
 /// An agency of the hub, and the records that its copies belong to.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -130,16 +133,34 @@ impl Catalogue {
             }
         }
         let mut members = self.members(&shown).await?;
+        let mut former = self.former_ids(&shown).await?;
         let mut changes = Vec::with_capacity(rows.len());
         for row in &rows {
             let id = row.int("id")?;
             let display = row.optional_int("display")?;
             changes.push(match members.remove(&id) {
-                Some(members) => Change::Upsert(document(id, display, members, agencies)),
+                Some(members) => {
+                    let mut document = document(id, display, members, agencies);
+                    document.former_ids = former.remove(&id).unwrap_or_default();
+                    Change::Upsert(document)
+                }
                 None => Change::Delete(id.to_string()),
             });
         }
         Ok(Some(Changes { changes, position }))
+    }
+}
+
+impl Catalogue {
+    /// Returns the ids of the groups that were merged into others, by the group that took their records.
+    async fn former_ids(&self, editions: &[i64]) -> Result<BTreeMap<i64, Vec<String>>, Error> {
+        let list: Value = editions.iter().copied().map(Value::from).collect();
+        let rows = self.store.read(FORMER_IDS, vec![list]).await?;
+        let mut former: BTreeMap<i64, Vec<String>> = BTreeMap::new();
+        for row in &rows {
+            former.entry(row.int("merged_into")?).or_default().push(row.int("id")?.to_string());
+        }
+        Ok(former)
     }
 }
 

@@ -1,5 +1,6 @@
 //! The shared catalogue: the records of all institutions, harvested, judged by rules, grouped and indexed.
 
+mod comparison;
 mod copies;
 mod database;
 mod digest;
@@ -16,9 +17,11 @@ mod regroup;
 mod report;
 mod rules;
 mod service;
+mod set_aside;
 mod settings;
 mod sources;
 mod stored;
+mod titles;
 
 pub use copies::{Copies, Copy, CopyField, CopyFields, HoldingField, ItemField};
 pub use database::Catalogue;
@@ -33,6 +36,8 @@ pub use regroup::GroupingLease;
 pub use report::Report;
 pub use rules::{Condition, LEADER, Level, NO_COPIES, Property, Rule, Test, VIRTUAL, judge};
 pub use service::{Opened, Running, Service, agencies};
+pub use set_aside::Damage;
 pub use settings::{HarvestSettings, SettingFault};
 pub use sources::{Kind, Run, RunState, SourceLease, SourceState};
 pub use stored::{Counts, Member, Stored};
+pub use titles::{CataloguedTitle, TitleRecord};

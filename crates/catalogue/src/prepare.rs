@@ -88,8 +88,8 @@ impl Preparer {
     }
 
     /// Returns a record that is there and can't be read.
-    pub(crate) fn failed(&self, local_id: String, reason: String) -> Incoming {
-        Incoming { local_id, datestamp: None, content: Content::Failed { reason, bytes: Vec::new() } }
+    pub(crate) fn failed(&self, local_id: String, reason: String, bytes: Vec<u8>) -> Incoming {
+        Incoming { local_id, datestamp: None, content: Content::Failed { reason, bytes } }
     }
 
     fn content(&mut self, repaired: bool) -> Content {

@@ -8,7 +8,8 @@ use store::{Row, Sql, Value};
 
 use crate::database::{Catalogue, in_list, values};
 use crate::error::Error;
-use crate::report::Report;
+use crate::report::{MOST_NAMED, Report};
+use crate::set_aside::{MOST_BYTES, MOST_KEPT};
 use crate::sources::{SourceLease, json};
 
 /// The state of a record, by its number in the database.
@@ -116,9 +117,6 @@ pub struct Page {
     pub checkpoint: Option<String>,
 }
 
-/// The most bytes of a place that could not be read which are kept.
-const MOST_BYTES: usize = 256 * 1_024;
-
 /// What the database has of a record.
 struct Known {
     id: i64,
@@ -179,8 +177,7 @@ const PUT_SET_ASIDE: Sql = Sql {
                SELECT * FROM unnest(CAST($1 AS BIGINT[]), CAST($2 AS BIGINT[]), CAST($3 AS TEXT[]), CAST($4 AS TEXT[]), CAST($5 AS BYTEA[]))",
 };
 /// Records that a full harvest has not seen. Some at a time, since there may be many.
-const UNSEEN: &str =
-    "SELECT id, version FROM record WHERE id >= $1 AND id < $2 AND harvest < $3 AND state <> 2 ORDER BY id LIMIT 5000";
+const UNSEEN: &str = "SELECT id, local_id, version FROM record WHERE id >= $1 AND id < $2 AND harvest < $3 AND state <> 2 ORDER BY id LIMIT 5000";
 const REMOVE: Sql = Sql {
     sqlite: "UPDATE record SET state = 2, reason = 'no longer in the source', version = $1 WHERE id = $2",
     postgres: "UPDATE record SET state = 2, reason = 'no longer in the source', version = gone.version \
@@ -209,7 +206,7 @@ impl Catalogue {
         }
         for place in set_aside {
             after.count_failure(&place.reason);
-            let bytes = place.bytes.map_or(Value::Null, |bytes| Value::Bytes(shortened(bytes)));
+            let bytes = kept(place.bytes.unwrap_or_default(), &after);
             rows.set_aside.push(vec![
                 Value::Int(lease.number),
                 Value::Int(run),
@@ -263,28 +260,35 @@ impl Catalogue {
         rows.iter().map(known).collect()
     }
 
-    /// Marks the records that a full harvest has not seen as deleted. Can be repeated after a crash.
+    /// Marks the records that a full harvest has not seen as deleted, counts and names them in its report. Can be repeated
+    /// after a crash.
     pub(crate) async fn remove_unseen(
         &self,
         lease: &SourceLease,
         run: i64,
+        report: &mut Report,
         now: impl Fn() -> Timestamp,
-    ) -> Result<u64, Error> {
+    ) -> Result<(), Error> {
         let (mut first, end) = lease.ids();
-        let mut removed = 0;
         loop {
             let rows = self.store.lookup(UNSEEN, values![first, end, run]).await?;
             let gone = rows.iter().map(|row| Ok(vec![Value::Int(row.int("id")?), Value::Int(row.int("version")? + 1)]));
             let gone: Vec<Vec<Value>> = gone.collect::<Result<_, store::Error>>()?;
-            let Some(Value::Int(last)) = gone.last().and_then(|row| row.first()).cloned() else { return Ok(removed) };
-            removed += gone.len() as u64;
+            let Some(Value::Int(last)) = gone.last().and_then(|row| row.first()).cloned() else { return Ok(()) };
+            let mut after = report.clone();
+            after.removed += gone.len() as u64;
+            for row in rows.iter().take(MOST_NAMED.saturating_sub(after.removed_ids.len())) {
+                after.removed_ids.push(row.text("local_id")?);
+            }
             first = last + 1;
             let mut batch = self.store.batch();
             self.hold(&mut batch, lease, now());
             let removal = gone.iter().map(|row| row.iter().rev().cloned().collect()).collect();
             batch.run_for_each(REMOVE, removal);
             batch.run_for_each(PUT_PENDING, gone);
+            batch.run("UPDATE harvest SET report = $1 WHERE id = $2", values![json(&after), run]);
             self.store.commit(batch).await?;
+            *report = after;
             self.records_changed.notify_waiters();
         }
     }
@@ -348,7 +352,7 @@ impl Rows {
                 Value::Int(run),
                 Value::from(incoming.local_id.as_str()),
                 Value::from(reason.as_str()),
-                Value::Bytes(shortened(bytes)),
+                kept(bytes, report),
             ]),
             Content::Deleted => {}
         }
@@ -367,9 +371,13 @@ impl Rows {
     }
 }
 
-fn shortened(mut bytes: Vec<u8>) -> Vec<u8> {
+/// Returns what is kept of a place that could not be read.
+fn kept(mut bytes: Vec<u8>, report: &Report) -> Value {
+    if bytes.is_empty() || report.failures() > MOST_KEPT {
+        return Value::Null;
+    }
     bytes.truncate(MOST_BYTES);
-    bytes
+    Value::Bytes(bytes)
 }
 
 /// Returns the records without those of which a later one has the same id.

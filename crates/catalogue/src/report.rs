@@ -6,6 +6,8 @@ use serde::{Deserialize, Serialize};
 
 /// The most reasons of failures that a report lists; more are counted together.
 const MOST_REASONS: usize = 50;
+/// The most records that a report names.
+pub(crate) const MOST_NAMED: usize = 100;
 
 /// What a harvest has found so far.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
@@ -27,6 +29,8 @@ pub struct Report {
     pub deleted: u64,
     /// Records that the source no longer has (full harvests only).
     pub removed: u64,
+    /// The ids of these, at most 100.
+    pub removed_ids: Vec<String>,
     /// Records that could not be read, by reason.
     pub failed: BTreeMap<String, u64>,
     /// Whether a place could not be read, not even its id.
@@ -35,8 +39,11 @@ pub struct Report {
     pub repaired: u64,
     /// The number of records that the source says it has, if it says so.
     pub source_count: Option<u64>,
-    /// How many records more (or fewer, below 0) the source has than were read; none if its number is unknown.
+    /// How many records the source has that the harvest has not read. Below 0, the source counts fewer than were read. None
+    /// if the source gives no number.
     pub difference: Option<i64>,
+    /// The ids of the records that the source lists and the harvest has not read, at most 100 (full harvests only).
+    pub not_read: Vec<String>,
     /// Whether the harvest was begun anew or resumed after an interruption.
     pub resumed: u64,
     /// Why it failed.

@@ -8,6 +8,7 @@ use store::{Batch, Row};
 use crate::database::{Catalogue, values};
 use crate::error::Error;
 use crate::report::Report;
+use crate::set_aside::forget_outdated;
 
 /// How long a lease holds. Each page that is committed renews it.
 pub(crate) const LEASE: SignedDuration = SignedDuration::from_secs(60);
@@ -316,6 +317,9 @@ impl Catalogue {
             if end.kind == Kind::Full {
                 batch.run("UPDATE source SET last_full_at = $1 WHERE number = $2", values![now, lease.number]);
             }
+        }
+        if end.state == RunState::Done {
+            forget_outdated(&mut batch, lease, id, end.kind == Kind::Full);
         }
         if end.forget_checkpoint {
             batch.run("UPDATE source SET harvest = NULL, checkpoint = NULL WHERE number = $1", values![lease.number]);

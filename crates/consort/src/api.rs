@@ -121,7 +121,8 @@ pub(crate) fn http_client() -> Result<reqwest::Client> {
         .map_err(|error| Failure::new(format!("No HTTP client can be made: {error}.")))
 }
 
-fn refusal(status: StatusCode, problem: &Value) -> Failure {
+/// Returns the failure for an answer by which the hub refuses a call.
+pub(crate) fn refusal(status: StatusCode, problem: &Value) -> Failure {
     let detail = problem["detail"].as_str().or(problem["title"].as_str());
     let mut text = detail.map_or_else(|| format!("The hub answered {status}."), str::to_owned);
     if let Some(errors) = problem["errors"].as_array() {

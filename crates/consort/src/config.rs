@@ -50,6 +50,10 @@ const KEYS: &[&str] = &[
     "breaker_max_ms",
     "setup_check_interval_ms",
     "retention_days",
+    "deadline_ms",
+    "fresh_seconds",
+    "stale_seconds",
+    "remembered_copies",
 ];
 
 /// The shortest allowed lease. A shorter one would run out while the database is merely slow to renew it.
@@ -80,6 +84,22 @@ pub(crate) struct Config {
     pub(crate) privacy: PrivacyConfig,
     /// The engine's settings.
     pub(crate) engine: EngineConfig,
+    /// The settings of live availability.
+    pub(crate) availability: AvailabilityConfig,
+}
+
+/// The settings of live availability.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct AvailabilityConfig {
+    /// Time that a question waits for the institutions' systems, in milliseconds.
+    pub(crate) deadline_ms: u64,
+    /// Age in seconds up to which an answer needs no new question.
+    pub(crate) fresh_seconds: u64,
+    /// Age in seconds up to which an answer stands in for a system that doesn't answer.
+    pub(crate) stale_seconds: u64,
+    /// The number of copies that are remembered.
+    pub(crate) remembered_copies: u64,
 }
 
 /// How long data about patrons is kept.
@@ -295,6 +315,7 @@ impl Config {
         least("http.header_seconds", http.header_seconds, 1, "the time in seconds");
         least("http.body_seconds", http.body_seconds, 1, "the time in seconds");
         least("http.idle_seconds", http.idle_seconds, 1, "the time in seconds");
+        least("availability.deadline_ms", self.availability.deadline_ms, 1, "the time in milliseconds");
         least("http.connections", number(http.connections), 1, "the number");
         least("http.connections_per_address", number(http.connections_per_address), 1, "the number");
         least("http.key_burst", http.key_burst.into(), 1, "the number");
@@ -431,6 +452,17 @@ impl Config {
                 .then(|| Duration::from_millis(self.engine.setup_check_interval_ms)),
             retention: (self.privacy.retention_days > 0)
                 .then(|| Duration::from_secs(u64::from(self.privacy.retention_days) * 86_400)),
+        }
+    }
+
+    /// Returns the settings of live availability.
+    pub(crate) fn availability_settings(&self) -> availability::Settings {
+        let AvailabilityConfig { deadline_ms, fresh_seconds, stale_seconds, remembered_copies } = self.availability;
+        availability::Settings {
+            fresh_for: Duration::from_secs(fresh_seconds),
+            stale_for: Duration::from_secs(stale_seconds),
+            deadline: Duration::from_millis(deadline_ms),
+            remembered_copies,
         }
     }
 

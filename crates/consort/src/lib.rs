@@ -13,6 +13,7 @@ mod private;
 mod progress;
 mod secret_input;
 mod table;
+mod titles;
 mod toml_fault;
 
 use std::ffi::OsString;

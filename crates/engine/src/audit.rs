@@ -99,6 +99,10 @@ fn evidence(event: &Event) -> Option<Value> {
 fn evidence_of_result(result: &EffectResult) -> Option<Value> {
     match result {
         EffectResult::PatronVerified(verified) => Some(json!({"patron_type": verified.patron_type})),
+        EffectResult::CopiesFound { copies, .. } => {
+            let copies = copies.iter().map(|copy| json!({"institution": copy.institution, "item": copy.item}));
+            Some(json!({"copies": copies.collect::<Vec<_>>()}))
+        }
         EffectResult::SupplierChosen(copy) => {
             Some(json!({"library": copy.library, "location": copy.location, "barcode": copy.barcode}))
         }

@@ -5,7 +5,7 @@
     reason = "the loop sleeps by the machine's clock; what is due is decided by the node's"
 )]
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -24,6 +24,7 @@ use crate::error::Error;
 use crate::load::Load;
 use crate::metrics::{Metrics, render};
 use crate::settings::Settings;
+use crate::titles::Titles;
 
 /// Runs requests. There is one engine per node; its workers and the API share it.
 #[derive(Debug)]
@@ -32,6 +33,8 @@ pub struct Engine {
     pub(crate) systems: Arc<Systems>,
     pub(crate) polling: Arc<Polling>,
     pub(crate) commits: Commits,
+    /// The shared catalogue, if the hub has one.
+    pub(crate) titles: OnceLock<Arc<dyn Titles>>,
     pub(crate) settings: Settings,
     pub(crate) changes: broadcast::Sender<Change>,
     /// Polls under way on this node.
@@ -98,6 +101,7 @@ impl Engine {
             systems,
             polling,
             commits,
+            titles: OnceLock::new(),
             settings,
             changes,
             active_polls,
@@ -110,6 +114,11 @@ impl Engine {
             metrics,
             registry,
         }
+    }
+
+    /// Lets requests name titles of this catalogue, from now on. A second catalogue is ignored.
+    pub fn set_titles(&self, titles: Arc<dyn Titles>) {
+        let _ = self.titles.set(titles);
     }
 
     /// Returns the store.
@@ -148,6 +157,11 @@ impl Engine {
     /// Returns the library systems: their availability and the calls spent on them.
     pub fn systems(&self) -> &Systems {
         &self.systems
+    }
+
+    /// Returns what a part of the node needs that calls library systems: what all share, and the systems.
+    pub fn shared(&self) -> (Arc<Runtime>, Arc<Systems>) {
+        (Arc::clone(&self.runtime), Arc::clone(&self.systems))
     }
 
     /// Returns polling and webhooks.
@@ -275,6 +289,15 @@ impl Engine {
         unit.notify(self.runtime.node(), &NodeEvent::SettingsChanged);
         self.store().commit(unit).await?;
         Ok(())
+    }
+
+    /// Starts to use a changed policy for the choice of the supplier.
+    ///
+    /// # Errors
+    ///
+    /// As [`Engine::agency_changed`].
+    pub async fn supplier_policy_changed(&self) -> Result<(), Error> {
+        self.agency_changed().await
     }
 
     /// Counts a call of the hub's API with a wrong key.

@@ -30,6 +30,9 @@ pub enum Error {
     /// The library's system refuses the call or doesn't answer.
     #[error("the library's system does not do it now: {0}")]
     Lms(#[from] lms::Error),
+    /// The shared catalogue can't be read now.
+    #[error("the shared catalogue can't be read now: {0}")]
+    Catalogue(String),
     /// The store failed. Unless the method's documentation differs, nothing was changed, and the caller can repeat the
     /// call.
     #[error(transparent)]
@@ -46,6 +49,7 @@ impl StoreFailure for Error {
             | Self::Unfit(_)
             | Self::Outdated
             | Self::VersionChanged
+            | Self::Catalogue(_)
             | Self::Lms(_) => None,
         }
     }

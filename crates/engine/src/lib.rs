@@ -12,10 +12,14 @@
 //! - `commit`: turns an event into a stored decision; `audit`: the entries of the audit log for it.
 //! - `commands`, `replacing`: commands of people; another lender in place of the present one.
 //! - `place`, `validation`: a new request and its faults.
+//! - `preview`: what would become of a request, by reads alone.
+//! - `find_copies`: the copies of a wanted title, ranked by the policy.
+//! - `titles`: the shared catalogue, for requests that name a title in place of copies.
 //! - `messages`: webhook messages; `load`: effects under way on this node.
 //! - `rules`: agencies' rules at the points where they matter.
 //! - `setup_checks`: checks of institutions' set-ups, and the daily ones.
 //! - `orphans`: records and holds with the hub's marker that belong to no request.
+//! - `policy_trial`: a policy for the choice of the supplier, tried on choices of the past.
 //! - `retention`: the erasure of patrons' data, and the removal of virtual patrons that nobody needs.
 //! - `nodes`: notifications of other nodes on the same database.
 //!
@@ -28,6 +32,7 @@ mod commit;
 mod deadlines;
 mod engine;
 mod error;
+mod find_copies;
 mod lease;
 mod load;
 mod messages;
@@ -37,12 +42,15 @@ mod orphans;
 mod perform;
 mod place;
 mod placing_checks;
+mod policy_trial;
+mod preview;
 mod pruning;
 mod replacing;
 mod retention;
 mod rules;
 mod settings;
 mod setup_checks;
+mod titles;
 mod validation;
 mod work;
 mod worker;
@@ -50,15 +58,19 @@ mod worker;
 pub use changes::Change;
 pub use engine::{Engine, Health};
 pub use error::Error;
+pub use find_copies::CopyChoice;
 pub use lending::{PollInterval, PollSettings};
 pub use orphans::{FoundOrphan, Orphan, OrphanReport, OrphanSearch};
 pub use perform::EffectExecution;
-pub use place::NewRequest;
+pub use place::{NewRequest, NewTitle};
+pub use policy_trial::TriedPolicy;
 pub use polling::{Polling, WebhookError, WebhookResult, poll_side};
+pub use preview::{PatronTerms, Preview};
 pub use replacing::AnotherLender;
 pub use retention::{ErasedPatron, PatronData, StillNeeded};
 pub use runtime::{Clock, Ids, PickupAgencies, SystemClock, agencies_of_library};
 pub use settings::{Backoff, Settings};
 pub use store::FailingPolls;
 pub use systems::{BreakerSettings, Down, Paused, Quota, Systems, Usage};
+pub use titles::{CatalogueTitle, RecordCopies, TitleRecord, Titles};
 pub use validation::ValidationError;

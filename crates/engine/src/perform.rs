@@ -100,6 +100,8 @@ impl EffectExecution<'_> {
                 Ok(verified) => Ok(EffectResult::PatronVerified(verified)),
                 Err(cause) => Ok(EffectResult::PatronRefused(cause)),
             },
+            // `Engine::find_copies` executes it, since it asks several systems.
+            Effect::FindCopies => Err(lms::Error::retryable("copies aren't found in one library's system")),
             Effect::ChooseSupplier => {
                 let candidate = request.candidates.first().ok_or_else(|| missing("a candidate copy"))?;
                 match lms.resolve_copy(candidate).await? {

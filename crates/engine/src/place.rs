@@ -4,12 +4,13 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use lending::{
     AgencyCode, Command, CopyRef, InstitutionCode, Patron, PatronId, PickupLocation, PickupLocationCode, Request,
-    RequestId, decide, is_duplicate,
+    RequestId, Title, TitleRef, WantedTitle, decide, is_duplicate, is_same_title_wanted,
 };
 use store::{Agency, AuditEntry, StoredPickupLocation};
 
 use crate::engine::Engine;
 use crate::error::Error;
+use crate::titles::CatalogueTitle;
 use crate::validation::ValidationError;
 
 /// A request as a discovery system or staff place it.
@@ -21,12 +22,30 @@ pub struct NewRequest {
     pub patron: PatronId,
     /// The pickup location.
     pub pickup_location: PickupLocationCode,
-    /// The acceptable copies, best first.
+    /// The acceptable copies, best first; none if the request names a title.
     pub copies: Vec<CopyRef>,
+    /// The title whose copies the hub chooses from, in place of copies.
+    pub title: Option<NewTitle>,
     /// The last day on which the patron can use the item.
     pub needed_until: Option<Date>,
     /// Whether the patron is at the lender's desk with the item in hand.
     pub expedited: bool,
+}
+
+/// A title as a new request names it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct NewTitle {
+    /// The title.
+    pub title: TitleRef,
+    /// The wanted volume, if the title has several.
+    pub volume: Option<String>,
+}
+
+/// A new request without faults.
+struct Checked {
+    patron: Patron,
+    pickup: PickupLocation,
+    wanted: Option<(WantedTitle, Title)>,
 }
 
 impl Engine {
@@ -36,14 +55,8 @@ impl Engine {
     ///
     /// [`Error::Invalid`] with all problems. After [`Error::Store`] nothing was stored.
     pub async fn place(&self, placing: NewRequest, actor: &str) -> Result<RequestId, Error> {
-        let (patron, pickup) = self.validate(&placing).await?;
-        let now = self.runtime.now();
-        let mut request = Request::new(self.runtime.ids().request(now), now, patron, pickup, placing.copies);
-        request.needed_until = placing.needed_until;
-        request.expedited = placing.expedited;
-        let rules = self.runtime.rules_of_patron(&request).await?;
-        request.virtual_item_at_dispatch = rules.virtual_item_at_dispatch;
-        request.lender_extension = rules.lender_extension;
+        let request = self.new_request(&placing).await?;
+        let now = request.placed_at;
         let decision = decide(&request, &Command::Place.into(), now);
         let accepted = AuditEntry {
             request: request.id,
@@ -60,7 +73,28 @@ impl Engine {
         Ok(request.id)
     }
 
-    async fn validate(&self, placing: &NewRequest) -> Result<(Patron, PickupLocation), Error> {
+    /// Returns the request as it would be placed, or all its faults. Nothing is stored.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Invalid`] with all problems.
+    pub(crate) async fn new_request(&self, placing: &NewRequest) -> Result<Request, Error> {
+        let Checked { patron, pickup, wanted } = self.validate(placing).await?;
+        let now = self.runtime.now();
+        let id = self.runtime.ids().request(now);
+        let mut request = Request::new(id, now, patron, pickup, placing.copies.clone());
+        if let Some((wanted, title)) = wanted {
+            (request.wanted, request.title) = (Some(Box::new(wanted)), Some(title));
+        }
+        request.needed_until = placing.needed_until;
+        request.expedited = placing.expedited;
+        let rules = self.runtime.rules_of_patron(&request).await?;
+        request.virtual_item_at_dispatch = rules.virtual_item_at_dispatch;
+        request.lender_extension = rules.lender_extension;
+        Ok(request)
+    }
+
+    async fn validate(&self, placing: &NewRequest) -> Result<Checked, Error> {
         let mut problems = Vec::new();
         let agency = self.runtime.store().agency(&placing.agency).await?;
         match &agency {
@@ -80,14 +114,21 @@ impl Engine {
         let pickup = self.runtime.store().pickup_location(&placing.pickup_location).await?;
         problems.extend(self.check_pickup(placing, pickup.as_ref(), agency.as_ref()).await?);
         problems.extend(self.check_date(placing, agency.as_ref()));
-        if placing.copies.is_empty() {
-            problems.push(ValidationError::new("copies", "NO_COPY", "The request names no copy to borrow."));
-        }
+        problems.extend(check_wish(placing));
         for (index, copy) in placing.copies.iter().enumerate() {
             problems.extend(self.check_copy(index, copy, agency.as_ref()).await?);
         }
+        let mut title = None;
+        if let Some(named) = &placing.title {
+            match self.find_title(&named.title).await? {
+                Ok(found) => {
+                    title = Some((WantedTitle::new(named.title.clone(), &found.id, named.volume.clone()), found));
+                }
+                Err(problem) => problems.push(problem),
+            }
+        }
         if let Some(agency) = &agency {
-            problems.extend(self.duplicate(agency, placing).await?);
+            problems.extend(self.duplicate(agency, placing, title.as_ref()).await?);
         }
         match (agency, pickup) {
             (Some(agency), Some(pickup)) if problems.is_empty() => {
@@ -97,7 +138,8 @@ impl Engine {
                     identifier: placing.patron.clone(),
                     verified: None,
                 };
-                Ok((patron, pickup.location))
+                let wanted = title.map(|(wanted, found)| (wanted, found.title));
+                Ok(Checked { patron, pickup: pickup.location, wanted })
             }
             _ => Err(Error::Invalid(problems)),
         }
@@ -116,7 +158,7 @@ impl Engine {
         let Some(agency) = agency else { return Ok(None) };
         let place = &pickup.location.institution;
         if placing.expedited {
-            let at_lender = placing.copies.iter().all(|copy| copy.institution == *place);
+            let at_lender = placing.title.is_none() && placing.copies.iter().all(|copy| copy.institution == *place);
             let message =
                 "The patron takes the item at the lender's desk, so the pickup location must be the lender's.";
             return Ok((!at_lender).then(|| ValidationError::new("pickup_location", "PICKUP_NOT_AT_LENDER", message)));
@@ -193,16 +235,48 @@ impl Engine {
         Ok(agencies.iter().filter(|agency| agency.institution == *institution).count() > 1)
     }
 
-    /// Detects a second request of the same patron for the same copy, most likely caused by a second click.
-    async fn duplicate(&self, agency: &Agency, placing: &NewRequest) -> Result<Option<ValidationError>, Error> {
+    /// Detects a second request of the same patron for the same copy or title, most likely caused by a second click.
+    async fn duplicate(
+        &self,
+        agency: &Agency,
+        placing: &NewRequest,
+        title: Option<&(WantedTitle, CatalogueTitle)>,
+    ) -> Result<Option<ValidationError>, Error> {
         let open = self.runtime.store().open_requests_of_patron(&agency.institution, &placing.patron).await?;
-        let same = open.iter().find(|stored| is_duplicate(&stored.request, &placing.copies));
+        let mut copies = placing.copies.clone();
+        // A request for a copy of one of the title's records is a request for the title.
+        if let Some((wanted, found)) = title {
+            copies.extend(found.records.iter().map(|record| record.any_copy(wanted.volume.as_deref())));
+        }
+        let same = open.iter().find(|stored| {
+            let is_same_title = title.is_some_and(|(wanted, _)| is_same_title_wanted(&stored.request, wanted));
+            is_same_title || is_duplicate(&stored.request, &copies)
+        });
         Ok(same.map(|same| {
             // The message doesn't name the request: only the field does, which a caller without the right to see it
             // doesn't get.
-            let message = "The patron has an open request for this copy already.";
-            let problem = ValidationError::new("copies", "DUPLICATE_REQUEST", message);
+            let (field, message) = match title {
+                Some(_) => ("title", "The patron has an open request for this title already."),
+                None => ("copies", "The patron has an open request for this copy already."),
+            };
+            let problem = ValidationError::new(field, "DUPLICATE_REQUEST", message);
             ValidationError { request: Some(same.request.id), ..problem }
         }))
+    }
+}
+
+/// Checks that the request names copies or a title, and not both.
+fn check_wish(placing: &NewRequest) -> Option<ValidationError> {
+    match (&placing.title, placing.copies.is_empty()) {
+        (None, true) => {
+            let message = "The request names neither a title nor a copy to borrow.";
+            Some(ValidationError::new("copies", "NO_COPY", message))
+        }
+        (Some(_), false) => {
+            let message = "The request names a title and copies. Name the title, from whose copies the hub chooses; or the \
+                           copies that will do.";
+            Some(ValidationError::new("title", "TITLE_AND_COPIES", message))
+        }
+        (None, false) | (Some(_), true) => None,
     }
 }

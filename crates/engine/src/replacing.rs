@@ -120,7 +120,7 @@ impl Engine {
     }
 
     /// Checks whether a copy could be supplied for the request now, with one call to its institution's system.
-    async fn fitness(&self, request: &Request, copy: &CopyRef) -> Result<Result<(), Refusal>, Error> {
+    pub(crate) async fn fitness(&self, request: &Request, copy: &CopyRef) -> Result<Result<(), Refusal>, Error> {
         if let Err(refusal) = request.may_be_supplied_by(&copy.institution) {
             return Ok(Err(refusal));
         }

@@ -30,9 +30,10 @@ fn patron_message(code: &str) -> &'static str {
         "UNKNOWN_PICKUP_LOCATION" | "PICKUP_ELSEWHERE" | "PICKUP_NOT_AT_LENDER" | "PICKUP_AT_LENDER" => {
             "Please choose another place to collect the item."
         }
-        "NO_COPY" | "COPY_NOT_NAMED" | "UNKNOWN_INSTITUTION" | "NOT_LENDING" => {
+        "NO_COPY" | "NO_CATALOGUE" | "TITLE_NOT_HELD" | "COPY_NOT_NAMED" | "UNKNOWN_INSTITUTION" | "NOT_LENDING" => {
             "This item can't be borrowed from another library at the moment."
         }
+        "UNKNOWN_TITLE" => "This title is not in the catalogue any more. Please search for it again.",
         "OWN_COPY" => "Your own library has this item; please request it there.",
         "NOT_BORROWING" => "Your library doesn't borrow from other libraries at the moment.",
         "NEEDED_UNTIL_PAST" => "Please choose a later date.",

@@ -16,6 +16,7 @@ use crate::engine::Engine;
 use crate::error::Error;
 use crate::perform::EffectExecution;
 use crate::rules::check_agencies;
+use crate::titles::TitleRecord;
 
 impl Engine {
     pub(crate) async fn do_effect(
@@ -39,21 +40,10 @@ impl Engine {
             let dropped = EffectResult::EffectDropped { effect }.into();
             return self.commit_outcome(intent, &dropped, Some(stored)).await.map(Some);
         }
-        let attempt = if intent.unclear { Attempt::AfterUnclear } else { Attempt::Fresh };
-        let (now, attempts) = (self.runtime.now(), intent.attempts);
-        let rules = self.runtime.rules_at(request, effect.side()).await?;
-        let outcome = match self.systems.admit(&intent.institution).await {
-            Ok(admitted) => {
-                let lms = Arc::clone(&admitted.lms);
-                let prefetch = self.records_to_prefetch(lms.as_ref(), request, effect).await?;
-                let virtual_patron = self.known_virtual_patron(&intent.institution, request, effect).await?;
-                let (lms, prefetch, rules) = (lms.as_ref(), prefetch.as_slice(), &rules);
-                let execution =
-                    EffectExecution { lms, request, attempt, attempts, now, rules, prefetch, virtual_patron };
-                let outcome = lms::with_priority(effect.priority(), execution.run(effect)).await;
-                self.systems.finish(admitted, outcome).await
-            }
-            Err(not_done) => Err(not_done),
+        let outcome = match effect {
+            // It calls the systems of other institutions, each by its own breaker and budget.
+            Effect::FindCopies => self.find_copies(request).await?,
+            _ => self.execute(intent, effect, request).await?,
         };
         debug!(request = %intent.request, effect = effect.name(), done = outcome.is_ok(), "effect");
         let result = match outcome {
@@ -84,6 +74,44 @@ impl Engine {
             Err(not_done) => return self.delay(intent, effect, &not_done).await.map(|()| None),
         };
         self.commit_outcome(intent, &result.into(), Some(stored)).await.map(Some)
+    }
+
+    /// Executes an effect in the system of the intent's institution, unless that is known to be down.
+    async fn execute(
+        &self,
+        intent: &Intent,
+        effect: Effect,
+        request: &Request,
+    ) -> Result<lms::Result<EffectResult>, Error> {
+        let attempt = if intent.unclear { Attempt::AfterUnclear } else { Attempt::Fresh };
+        let (now, attempts) = (self.runtime.now(), intent.attempts);
+        let rules = self.runtime.rules_at(request, effect.side()).await?;
+        let admitted = match self.systems.admit(&intent.institution).await {
+            Ok(admitted) => admitted,
+            Err(not_done) => return Ok(Err(not_done)),
+        };
+        let lms = Arc::clone(&admitted.lms);
+        let prefetch = self.records_to_prefetch(lms.as_ref(), request, effect).await?;
+        let virtual_patron = self.known_virtual_patron(&intent.institution, request, effect).await?;
+        let (lms, prefetch, rules) = (lms.as_ref(), prefetch.as_slice(), &rules);
+        let execution = EffectExecution { lms, request, attempt, attempts, now, rules, prefetch, virtual_patron };
+        let outcome = lms::with_priority(effect.priority(), execution.run(effect)).await;
+        self.forget_availability(intent, effect, request);
+        Ok(self.systems.finish(admitted, outcome).await)
+    }
+
+    /// Lets the availability of a copy be asked for again if the effect may have changed it.
+    fn forget_availability(&self, intent: &Intent, effect: Effect, request: &Request) {
+        let changes = matches!(
+            effect,
+            Effect::PlaceHold(Side::Lender)
+                | Effect::CancelHold(Side::Lender)
+                | Effect::Lend(Side::Lender)
+                | Effect::CheckIn(Side::Lender)
+        );
+        if let (true, Some(titles), Some(supply)) = (changes, self.titles.get(), &request.supply) {
+            titles.forget(&TitleRecord { institution: intent.institution.clone(), bib: supply.copy.bib.clone() });
+        }
     }
 
     /// Polls one side and commits the observation.

@@ -52,12 +52,20 @@ pub struct CopyRef {
     /// The wanted volume, if the record has several. [`choose_volume`](crate::choose_volume) finds it.
     #[serde(default)]
     pub volume: Option<String>,
+    /// Whether its library lends it although it is on loan to somebody else now: the hub's hold waits for its return.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub queued: bool,
     /// Whether staff chose it, even though its lender was tried before.
     #[serde(default)]
     pub chosen_by_staff: bool,
     /// Items of the record that its lender refused to lend, if any copy would do.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tried_items: Vec<ItemId>,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
 impl CopyRef {

@@ -65,7 +65,7 @@ impl Request {
         match supply.item {
             ItemState::Lost | ItemState::ClaimedReturned => Some(CopyProblem::Lost),
             ItemState::Missing => Some(CopyProblem::Missing),
-            ItemState::OnLoan if supply.lent_to_another => Some(CopyProblem::Lent),
+            ItemState::OnLoan if supply.lent_to_another && !supply.queued => Some(CopyProblem::Lent),
             ItemState::Unavailable(_) => Some(CopyProblem::OutOfService),
             ItemState::OnHoldShelf => Some(CopyProblem::OnOwnHoldShelf),
             ItemState::InPlace

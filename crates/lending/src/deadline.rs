@@ -55,7 +55,8 @@ pub fn deadlines(request: &Request) -> Vec<Deadline> {
     let mut running = Vec::new();
     if !request.is_dispatched() && !request.status.is_ending() && !request.status.is_final() {
         let held = request.supply.as_ref().is_some_and(|supply| supply.hold.is_open() && supply.refusal.is_none());
-        if held && request.workflow != Workflow::Local {
+        // A lender can't send a copy for whose return the hub waits. Its days begin with the return.
+        if held && request.workflow != Workflow::Local && !request.is_in_queue() {
             running.push(Deadline::LenderAnswers);
         }
         if request.needed_until.is_some() && request.cancellation.is_none() {

@@ -263,5 +263,5 @@ fn lender_may_wait(request: &Request) -> bool {
             | Status::RequestPlacedAtBorrowingAgency
             | Status::RequestPlacedAtPickupAgency
     );
-    asked && request.is_lent_to_another(Side::Lender) && !request.is_dispatched()
+    asked && request.is_lent_to_another(Side::Lender) && !request.is_dispatched() && !request.is_in_queue()
 }

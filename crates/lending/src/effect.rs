@@ -46,6 +46,9 @@ pub(crate) use at_side;
 pub enum Effect {
     /// Read the patron's record at the borrower.
     VerifyPatron,
+    /// Find the copies of the wanted title and rank them. It asks the systems of all institutions that hold the title, and
+    /// is charged to the patron's own.
+    FindCopies,
     /// Read the next candidate copy and choose it if it can be lent.
     ChooseSupplier,
     /// Find or create the virtual patron.
@@ -89,8 +92,9 @@ use Side::{Borrower, Lender, Pickup};
 
 impl Effect {
     /// Every effect, at every side where it is possible.
-    pub const ALL: [Self; 38] = [
+    pub const ALL: [Self; 39] = [
         Self::VerifyPatron,
+        Self::FindCopies,
         Self::ChooseSupplier,
         Self::EnsureVirtualPatron(Lender),
         Self::EnsureVirtualPatron(Pickup),
@@ -133,7 +137,7 @@ impl Effect {
     /// Returns the side at which it acts.
     pub fn side(self) -> Side {
         match self {
-            Self::VerifyPatron => Borrower,
+            Self::VerifyPatron | Self::FindCopies => Borrower,
             Self::ChooseSupplier => Lender,
             Self::EnsureVirtualPatron(side)
             | Self::PlaceHold(side)
@@ -160,6 +164,7 @@ impl Effect {
         match self {
             Self::CancelHold(_) | Self::CheckIn(_) | Self::DeleteVirtualItem(_) | Self::DeleteVirtualBib(_) => true,
             Self::VerifyPatron
+            | Self::FindCopies
             | Self::ChooseSupplier
             | Self::EnsureVirtualPatron(_)
             | Self::PlaceHold(_)
@@ -181,6 +186,7 @@ impl Effect {
     pub fn name(self) -> &'static str {
         match self {
             Self::VerifyPatron => "verify_patron",
+            Self::FindCopies => "find_copies",
             Self::ChooseSupplier => "choose_supplier",
             Self::EnsureVirtualPatron(side) => at_side!(side, "ensure_virtual_patron"),
             Self::PlaceHold(side) => at_side!(side, "place_hold"),

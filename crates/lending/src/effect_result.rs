@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::attention::WaitingOn;
-use crate::copy::Copy;
+use crate::copy::{Copy, CopyRef};
 use crate::effect::{Effect, Side, at_side};
 use crate::ids::{Barcode, BibId, HoldingId, ItemId, PatronId, PickupLocationCode};
 use crate::observation::Observation;
@@ -20,6 +20,13 @@ pub enum EffectResult {
     PatronVerified(VerifiedPatron),
     /// [`Effect::VerifyPatron`]: the patron may not.
     PatronRefused(PatronRefusal),
+    /// [`Effect::FindCopies`].
+    CopiesFound {
+        /// The copies to try, best first; none if no library can lend the title.
+        copies: Vec<CopyRef>,
+        /// The choice in one sentence, for staff.
+        summary: String,
+    },
     /// [`Effect::ChooseSupplier`]: the candidate can be lent.
     SupplierChosen(Box<Copy>),
     /// [`Effect::ChooseSupplier`]: the candidate can't.
@@ -179,6 +186,7 @@ impl EffectResult {
         match self {
             Self::PatronVerified(_) => "patron_verified",
             Self::PatronRefused(_) => "patron_refused",
+            Self::CopiesFound { .. } => "copies_found",
             Self::SupplierChosen(_) => "supplier_chosen",
             Self::CandidateUnfit(_) => "candidate_unfit",
             Self::VirtualPatronReady { side, .. } => at_side!(side, "virtual_patron_ready"),

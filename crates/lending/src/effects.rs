@@ -28,7 +28,7 @@ fn next(request: &Request) -> Option<Effect> {
     }
     match request.status {
         Status::SubmittedToDcb => Some(Effect::VerifyPatron),
-        Status::PatronVerified => Some(Effect::ChooseSupplier),
+        Status::PatronVerified => Some(choose(request)),
         Status::Resolved => at_lender(request),
         Status::Confirmed if waits_for_dispatch(request) => name_pickup_at_lender(request),
         Status::Confirmed | Status::RequestPlacedAtBorrowingAgency | Status::RequestPlacedAtPickupAgency => {
@@ -42,12 +42,17 @@ fn next(request: &Request) -> Option<Effect> {
             if lender_hold_is_open(request) {
                 Some(Effect::CancelHold(Side::Lender))
             } else {
-                Some(Effect::ChooseSupplier)
+                Some(choose(request))
             }
         }
         Status::Completed | Status::Cancelled | Status::NoItemsSelectableAtAnyAgency => clean_up(request),
         Status::RequestPlacedAtSupplyingAgency | Status::HandedOffAsLocal | Status::Finalised => None,
     }
+}
+
+/// Returns the effect that brings the next copy: the first of those that are left, or new ones of the wanted title.
+fn choose(request: &Request) -> Effect {
+    if request.candidates.is_empty() && request.may_find_copies() { Effect::FindCopies } else { Effect::ChooseSupplier }
 }
 
 fn at_lender(request: &Request) -> Option<Effect> {
@@ -227,6 +232,7 @@ pub(crate) fn assume_done(request: &mut Request, effect: Effect) {
         Effect::DeleteVirtualBib(_) => here.bib.close(),
         // These effects create or change something, which an end by hand never does.
         Effect::VerifyPatron
+        | Effect::FindCopies
         | Effect::ChooseSupplier
         | Effect::EnsureVirtualPatron(_)
         | Effect::PlaceHold(_)

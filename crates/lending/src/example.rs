@@ -7,6 +7,7 @@ use crate::copy::{Copy, CopyRef, ItemType, Title};
 use crate::ids::RequestId;
 use crate::request::{AgencyEvidence, Patron, PatronType, PickupLocation, Request, ShownPatron, VerifiedPatron};
 use crate::volume::Volume;
+use crate::wanted_title::{TitleRef, WantedTitle};
 
 /// Returns noon of a day in 2026.
 pub fn noon() -> Timestamp {
@@ -27,6 +28,12 @@ pub fn placed() -> Request {
     Request::new(RequestId(Uuid::from_u128(1)), noon(), patron, pickup, vec![candidate("31999")])
 }
 
+/// Returns a request of the same patron for a title, before the hub has looked for copies.
+pub fn placed_for_a_title() -> Request {
+    let named = TitleRef::Title("t1".to_owned());
+    Request { candidates: Vec::new(), wanted: Some(Box::new(WantedTitle::new(named, "t1", None))), ..placed() }
+}
+
 /// Returns a candidate copy of `01LEND`.
 pub fn candidate(barcode: &str) -> CopyRef {
     CopyRef {
@@ -36,6 +43,7 @@ pub fn candidate(barcode: &str) -> CopyRef {
         item: None,
         barcode: Some(barcode.into()),
         volume: None,
+        queued: false,
         chosen_by_staff: false,
         tried_items: Vec::new(),
     }

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::copy::ItemType;
 use crate::ids::{Barcode, HoldingId, ItemId, LibraryCode, LocationCode};
 use crate::refusal::Refusal;
+use crate::rules::Rules;
 use crate::volume::Volume;
 
 /// A copy that an institution holds of a record, and whether it can be lent now.
@@ -33,6 +34,38 @@ pub struct HeldCopy {
     pub waiting: Option<u32>,
 }
 
+impl HeldCopy {
+    /// Returns why no patron of another library can request this copy now, if so. `rules` are those of the agencies to
+    /// which it may belong; the strictest of them count.
+    pub fn against_request(&self, rules: &[&Rules], now: Timestamp) -> Option<Refusal> {
+        if let CopyState::NotLendable(refusal) = &self.state {
+            return Some(refusal.clone());
+        }
+        if rules.iter().any(|rules| !rules.lends) {
+            return Some(Refusal::new("LENDER_LENDS_NOTHING", "Its library lends nothing through the hub."));
+        }
+        let suspended = |rules: &&Rules| rules.suspended_until.is_some_and(|day| rules.end_of_day(day) > now);
+        if rules.iter().any(suspended) {
+            return Some(Refusal::new("LENDER_SUSPENDED", "Its library has suspended its lending."));
+        }
+        if matches!(self.state, CopyState::Available) {
+            return None;
+        }
+        let longest = rules.iter().map(|rules| rules.longest_queue).min().flatten();
+        match (longest, self.waiting.unwrap_or(0)) {
+            (None, _) => Some(Refusal::new(
+                "COPY_LENT",
+                "It is on loan, and its library lets no request of another library wait for it.",
+            )),
+            (Some(longest), waiting) if waiting >= longest => Some(Refusal::new(
+                "QUEUE_TOO_LONG",
+                "It is on loan, and as many requests wait for it as its library allows.",
+            )),
+            (Some(_), _) => None,
+        }
+    }
+}
+
 /// Whether a copy can be lent now.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -46,4 +79,49 @@ pub enum CopyState {
     },
     /// It can't be lent, for a reason that doesn't end with a due date.
     NotLendable(Refusal),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Timestamp = Timestamp::UNIX_EPOCH;
+
+    fn copy(state: CopyState) -> HeldCopy {
+        HeldCopy {
+            holding: "22".into(),
+            item: "23".into(),
+            barcode: Some("B".into()),
+            library: "MAIN".into(),
+            location: "stacks".into(),
+            item_type: None,
+            volume: Volume::default(),
+            state,
+            waiting: None,
+        }
+    }
+
+    fn code(copy: &HeldCopy, rules: &[&Rules]) -> Option<String> {
+        copy.against_request(rules, NOW).map(|refusal| refusal.code)
+    }
+
+    #[test]
+    fn available_copy_can_be_requested_unless_its_library_lends_nothing() {
+        let (open, closed) = (Rules::default(), Rules { lends: false, ..Rules::default() });
+        let suspended = Rules { suspended_until: Some(jiff::civil::date(1970, 1, 2)), ..Rules::default() };
+        let copy = copy(CopyState::Available);
+        assert_eq!(code(&copy, &[&open]), None);
+        assert_eq!(code(&copy, &[&open, &closed]).as_deref(), Some("LENDER_LENDS_NOTHING"));
+        assert_eq!(code(&copy, &[&suspended]).as_deref(), Some("LENDER_SUSPENDED"));
+    }
+
+    #[test]
+    fn lent_copy_can_be_requested_while_the_queue_is_short_enough() {
+        let allows = |longest_queue| Rules { longest_queue, ..Rules::default() };
+        let lent = copy(CopyState::Lent { due: None });
+        assert_eq!(code(&lent, &[&allows(None)]).as_deref(), Some("COPY_LENT"));
+        assert_eq!(code(&lent, &[&allows(Some(1))]), None);
+        let wanted = HeldCopy { waiting: Some(1), ..lent };
+        assert_eq!(code(&wanted, &[&allows(Some(1))]).as_deref(), Some("QUEUE_TOO_LONG"));
+    }
 }

@@ -61,6 +61,7 @@ mod lender_extension;
 mod limits;
 mod observation;
 mod observed;
+mod past_supply;
 mod poll;
 mod poll_interval;
 mod priority;
@@ -71,11 +72,13 @@ mod retention;
 mod rules;
 mod sides;
 mod status;
+pub mod supplier;
 mod transitions;
 mod volume;
 mod volume_choice;
 mod volume_label;
 mod waiting;
+mod wanted_title;
 
 pub use account::{AccountLimits, PatronAccount, PatronLimits};
 pub use attention::{Action, Attention, FailingPoll, StaffCase, StaffCaseCause, WaitingOn};
@@ -98,9 +101,10 @@ pub use ids::{
     check_identifier,
 };
 pub use lender_extension::LenderExtension;
-pub use limits::{check_limits, is_duplicate};
+pub use limits::{check_limits, is_duplicate, is_same_title_wanted};
 pub use observation::{HoldState, ItemState, LoanState, Observation, ObservationSource};
 pub use observed::Observed;
+pub use past_supply::{ExpectedTerms, PastSupply};
 pub use poll::{PollTarget, has_same_records, poll_target, poll_targets};
 pub use poll_interval::{
     Coverage, ListBudget, ListContext, PollCase, PollContext, PollInterval, PollSettings, RARE_FACTOR, calls_to_read,
@@ -118,3 +122,4 @@ pub use status::{Condition, Outcome, Status, Workflow};
 pub use transitions::transitions;
 pub use volume::Volume;
 pub use volume_choice::{check_volume, choose_volume};
+pub use wanted_title::{TitleRef, TriedCopy, WantedTitle};

@@ -5,6 +5,7 @@ use crate::ids::BibId;
 use crate::refusal::PatronRefusal;
 use crate::request::Request;
 use crate::status::Status;
+use crate::wanted_title::WantedTitle;
 
 /// Returns why the patron of `request` may not borrow, given their other open requests: there are too many of them, or
 /// one is for the same copy. `max` is the limit of the agency's rules; `None` means no limit.
@@ -15,7 +16,11 @@ pub fn check_limits<'a>(
 ) -> Result<(), PatronRefusal> {
     let others: Vec<&Request> = open.into_iter().filter(|other| other.id != request.id).collect();
     let mut causes = Vec::new();
-    if let Some(same) = others.iter().find(|other| is_duplicate(other, &request.candidates)) {
+    let is_same = |other: &Request| {
+        is_duplicate(other, &request.candidates)
+            || request.wanted.as_ref().is_some_and(|wanted| is_same_title_wanted(other, wanted))
+    };
+    if let Some(same) = others.iter().find(|other| is_same(other)) {
         causes.push(PatronRefusal::AlreadyRequested { request: same.id });
     }
     let under_way = others.iter().filter(|other| counts(other)).count();
@@ -49,8 +54,14 @@ pub fn is_duplicate(one: &Request, copies: &[CopyRef]) -> bool {
     })
 }
 
+/// Returns whether a request is for the same volume of the same title, and so a second request for it is a duplicate.
+pub fn is_same_title_wanted(one: &Request, wanted: &WantedTitle) -> bool {
+    !one.status.is_ending() && one.wanted.as_ref().is_some_and(|other| other.is_same_wish(wanted))
+}
+
 fn is_same_wish(one: &CopyRef, other: &CopyRef) -> bool {
-    let wish = |copy: &CopyRef| CopyRef { tried_items: Vec::new(), chosen_by_staff: false, ..copy.clone() };
+    let wish =
+        |copy: &CopyRef| CopyRef { tried_items: Vec::new(), chosen_by_staff: false, queued: false, ..copy.clone() };
     wish(one) == wish(other)
 }
 

@@ -11,6 +11,8 @@ pub enum Priority {
     /// one.
     #[default]
     Circulation,
+    /// Somebody looks whether copies are there. The hub can answer without.
+    Availability,
     /// The hub polls for changes.
     Poll,
     /// The hub reads in bulk, and the hour doesn't matter.
@@ -19,13 +21,14 @@ pub enum Priority {
 
 impl Priority {
     /// All priorities, from the first to the last.
-    pub const ALL: [Self; 4] = [Self::Patron, Self::Circulation, Self::Poll, Self::Bulk];
+    pub const ALL: [Self; 5] = [Self::Patron, Self::Circulation, Self::Availability, Self::Poll, Self::Bulk];
 
     /// Returns its stable name.
     pub fn name(self) -> &'static str {
         match self {
             Self::Patron => "patron",
             Self::Circulation => "circulation",
+            Self::Availability => "availability",
             Self::Poll => "poll",
             Self::Bulk => "bulk",
         }
@@ -43,6 +46,7 @@ impl Effect {
     pub fn priority(self) -> Priority {
         match self {
             Self::VerifyPatron
+            | Self::FindCopies
             | Self::ChooseSupplier
             | Self::EnsureVirtualPatron(_)
             | Self::PlaceHold(_)

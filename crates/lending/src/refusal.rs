@@ -23,6 +23,8 @@ pub struct Refusal {
 }
 
 impl Refusal {
+    /// No library can lend the wanted title now.
+    pub const NO_COPY_OF_TITLE: &'static str = "NO_COPY_OF_TITLE";
     /// No other lender is left to ask.
     pub const NO_CANDIDATE_LEFT: &'static str = "NO_CANDIDATE_LEFT";
     /// The object of the effect doesn't exist any more.

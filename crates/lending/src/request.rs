@@ -17,6 +17,7 @@ use crate::lender_extension::LenderExtension;
 use crate::refusal::Refusal;
 use crate::sides::{EarlierSupply, Progress, Supply, VirtualSide};
 use crate::status::{Condition, Outcome, Status, Workflow};
+use crate::wanted_title::WantedTitle;
 
 /// One patron's wish for one item of another library, from placing to the last clean-up.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
@@ -52,6 +53,9 @@ pub struct Request {
     pub pickup: PickupLocation,
     /// The title, as the lender's record gives it.
     pub title: Option<Title>,
+    /// The title that the request names in place of copies, with what was tried to get it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wanted: Option<Box<WantedTitle>>,
     /// Copies not tried yet, best first.
     pub candidates: Vec<CopyRef>,
     /// The copy being tried or supplied.
@@ -126,6 +130,7 @@ impl Request {
             patron,
             pickup,
             title: None,
+            wanted: None,
             candidates,
             supply: None,
             earlier_suppliers: Vec::new(),
@@ -222,6 +227,12 @@ impl Request {
             Side::Lender => self.supply.as_ref().is_some_and(|supply| supply.lent_to_another),
             _ => self.virtual_side(side).is_some_and(|here| here.lent_to_another && here.item.is_open()),
         }
+    }
+
+    /// Returns whether the hub waits until the copy comes back from a loan to somebody else, as it was chosen to.
+    pub fn is_in_queue(&self) -> bool {
+        let waits = self.supply.as_ref().is_some_and(|supply| supply.queued && supply.lent_to_another);
+        waits && !self.is_dispatched()
     }
 
     /// Returns whether the lender's later due date `until` is passed on to the patron.

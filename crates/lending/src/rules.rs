@@ -13,6 +13,7 @@ use crate::account::PatronLimits;
 use crate::deadline::Deadline;
 use crate::lender_extension::LenderExtension;
 use crate::observation::Observation;
+use crate::supplier::Place;
 
 /// The way in which an agency takes part.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -46,6 +47,14 @@ pub struct Rules {
     pub virtual_item_at_dispatch: bool,
     /// What becomes of the patron's due date when the lender sets a later one.
     pub lender_extension: LenderExtension,
+    /// The last day on which it lends nothing to others. It keeps what it lent before.
+    pub suspended_until: Option<Date>,
+    /// The largest number of open requests that it supplies at a time. A request counts until the item is back.
+    pub most_open_supplies: Option<u32>,
+    /// The longest queue of requests for one of its copies that is on loan. Without it, no request waits for such a copy.
+    pub longest_queue: Option<u32>,
+    /// Where it is, for the choice of the supplier.
+    pub place: Place,
     /// When it is open.
     pub calendar: Calendar,
 }
@@ -65,6 +74,10 @@ impl Default for Rules {
             max_days_in_transit: 14,
             virtual_item_at_dispatch: false,
             lender_extension: LenderExtension::default(),
+            suspended_until: None,
+            most_open_supplies: None,
+            longest_queue: None,
+            place: Place::default(),
             calendar: Calendar::default(),
         }
     }

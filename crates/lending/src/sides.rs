@@ -49,6 +49,9 @@ pub struct Supply {
     /// Whether the item is on loan to somebody other than the virtual patron.
     #[serde(default)]
     pub lent_to_another: bool,
+    /// Whether the hub placed its hold on the copy while that was on loan to somebody else, and so waits for its return.
+    #[serde(default)]
+    pub queued: bool,
     /// Why this lender doesn't supply, if so.
     pub refusal: Option<Refusal>,
 }
@@ -72,6 +75,7 @@ impl Supply {
             extended_to: None,
             extension_accepted: None,
             lent_to_another: false,
+            queued: false,
             refusal: None,
         }
     }
@@ -86,6 +90,9 @@ pub struct EarlierSupply {
     pub barcode: Barcode,
     /// Why it didn't supply.
     pub refusal: Refusal,
+    /// Whether it had the hub's hold, and didn't only refuse this copy.
+    #[serde(default)]
+    pub had_hold: bool,
 }
 
 /// A side at which a virtual item represents the lender's: the records that the hub created there, and their history.

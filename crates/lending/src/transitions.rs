@@ -256,7 +256,7 @@ fn comes_home_after_all(request: &Request) -> bool {
 fn nothing_left(request: &Request) -> bool {
     // The hub cancels the last lender's hold first, so that two lenders never hold for one request.
     let waits = request.supply.as_ref().is_some_and(|supply| supply.refusal.is_none() || supply.hold.is_open());
-    !waits && request.candidates.is_empty()
+    !waits && request.candidates.is_empty() && !request.may_find_copies()
 }
 
 fn lender_refused(request: &Request) -> bool {
@@ -312,6 +312,7 @@ fn drop_supplier(request: &mut Request) {
         institution: supply.institution.clone(),
         barcode: supply.copy.barcode.clone(),
         refusal: refusal.clone(),
+        had_hold: supply.hold != Tracked::NotCreated,
     };
     request.candidates = request.candidates_without_supplier();
     request.earlier_suppliers.push(earlier);

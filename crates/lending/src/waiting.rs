@@ -37,6 +37,9 @@ pub(crate) fn waiting(request: &Request) -> Option<(WaitingOn, String)> {
 }
 
 fn before_dispatch(request: &Request) -> String {
+    if request.is_in_queue() {
+        return "The copy is on loan to somebody else. The hub's hold waits for its return, since no copy is available.".to_owned();
+    }
     let Some(problem) = request.copy_problem() else {
         return "The lending library has yet to take the item from its shelf and scan it in.".to_owned();
     };

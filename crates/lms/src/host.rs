@@ -15,6 +15,7 @@ use secrecy::SecretString;
 
 use crate::error::Result;
 use crate::finding::{Finding, Registration};
+use crate::held_copies::{BibCopies, CopiesDetail};
 use crate::list::{ExpectedChange, ListContents, ListEntry};
 use crate::quota::{CallRate, QuotaSettings};
 use crate::settings::SettingError;
@@ -262,6 +263,10 @@ pub trait HostLms: Send + Sync + std::fmt::Debug {
 
     /// Finds the copy that a request names, if it can be lent now.
     async fn resolve_copy(&self, named: &CopyRef) -> Result<Result<Copy, Refusal>>;
+
+    /// Reads which copies a record has, and whether each can be lent now, by the same rules as
+    /// [`HostLms::resolve_copy`]. A record that doesn't exist has none.
+    async fn read_copies(&self, bib: &BibId, detail: CopiesDetail) -> Result<BibCopies>;
 
     /// Returns why an item of this type can't be represented by a virtual item here, if so. Nothing is sent.
     fn check_item_type(&self, _item_type: &ItemType) -> Option<Refusal> {

@@ -18,6 +18,7 @@ pub mod alma;
 mod connect;
 mod error;
 mod finding;
+mod held_copies;
 mod host;
 mod list;
 mod priority;
@@ -30,6 +31,7 @@ mod webhook;
 pub use connect::{ConnectError, Connection, Operation, connect, connect_to_work, example, kinds, reject_webhook};
 pub use error::{Error, Outage, Result};
 pub use finding::{Finding, RegisteredPickup, Registration, Verdict, count};
+pub use held_copies::{BibCopies, CopiesDetail, NamedPlace, NotAllCopies};
 pub use host::{
     Attempt, HostLms, ItemRef, LenderHold, MarkedHold, PatronCheck, PatronHold, PollQuery, VirtualItem,
     VirtualItemDeletion, VirtualPatron, VirtualPatronRemoval, Withdrawn,

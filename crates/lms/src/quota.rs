@@ -75,6 +75,9 @@ pub struct QuotaSettings {
     pub calls_per_day: Option<u64>,
     /// Daily calls that are left for the institution's other applications and for patrons. Default: a tenth.
     pub reserve: Option<u64>,
+    /// The percentage of the day's calls that questions for the availability of copies may use. They are never asked if it
+    /// is 0.
+    pub availability_percent: u32,
     /// The percentage of the day's calls that reading lists may use, so that lost messages are noticed sooner. Lists are
     /// read at their ordinary intervals if it is 0, or if the number of the day's calls isn't known.
     pub batch_poll_percent: u32,
@@ -89,6 +92,7 @@ impl Default for QuotaSettings {
             background_percent: 50,
             calls_per_day: None,
             reserve: None,
+            availability_percent: 20,
             batch_poll_percent: 4,
             lost_message_detection_minutes: None,
         }

@@ -74,10 +74,12 @@ impl OpenRecord {
     }
 
     /// Returns the finished record, or why it is set aside.
-    pub(crate) fn finish(mut self, bytes: &[u8], offset: u64) -> Result<Record, SetAside> {
+    #[allow(clippy::result_large_err, reason = "both become an item, whose size is that of a record")]
+    pub(crate) fn finish(mut self, bytes: &[u8], end: usize, offset: u64) -> Result<Record, SetAside> {
         let missing = self.record.identifier.is_empty().then_some(Fault::NoIdentifier);
         if let Some(fault) = self.fault.take().or(missing) {
-            return Err(self.set_aside(offset, fault));
+            let start = self.start;
+            return Err(self.set_aside(offset, fault, beginning(&bytes[start..end]).to_vec()));
         }
         if let Some(root) = &self.root {
             let (metadata, replaced) = root.copy(bytes);
@@ -87,10 +89,18 @@ impl OpenRecord {
         Ok(self.record)
     }
 
-    pub(crate) fn set_aside(self, offset: u64, fault: Fault) -> SetAside {
+    pub(crate) fn set_aside(self, offset: u64, fault: Fault, bytes: Vec<u8>) -> SetAside {
         let identifier = Some(self.record.identifier).filter(|identifier| !identifier.is_empty());
-        SetAside { identifier, datestamp: self.record.datestamp, offset, fault }
+        SetAside { identifier, datestamp: self.record.datestamp, offset, fault, bytes }
     }
+}
+
+/// The most bytes of a damaged record that are kept.
+pub(crate) const LONGEST_EXCERPT: usize = 64 << 10;
+
+/// Returns the beginning of a damaged record.
+pub(crate) fn beginning(bytes: &[u8]) -> &[u8] {
+    &bytes[..bytes.len().min(LONGEST_EXCERPT)]
 }
 
 impl Root {

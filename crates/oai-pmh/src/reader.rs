@@ -3,9 +3,9 @@
 use crate::datestamp::parse_datestamp;
 use crate::limits::Limits;
 use crate::names::{OpenElements, Scopes, attributes};
-use crate::open_record::{OpenRecord, Section};
+use crate::open_record::{LONGEST_EXCERPT, OpenRecord, Section, beginning};
 use crate::page::{Item, Page, PageError};
-use crate::record::Fault;
+use crate::record::{Fault, SetAside};
 use crate::restart;
 use crate::scan::{Kind, Markup, Scanner, Step, local};
 use crate::text::Capture;
@@ -89,6 +89,8 @@ pub struct PageReader {
     finished: bool,
     /// The reader passes over damage to the next record.
     skipping: bool,
+    /// The damage that is being passed over.
+    place: Option<SetAside>,
     /// The answer is not OAI-PMH; its beginning is collected for a diagnosis.
     foreign: Option<Foreign>,
 }
@@ -110,6 +112,7 @@ impl PageReader {
             list_closed: false,
             finished: false,
             skipping: false,
+            place: None,
             foreign: None,
         }
     }
@@ -154,8 +157,14 @@ impl PageReader {
             if let Some(foreign) = self.foreign {
                 return self.diagnose(foreign);
             }
-            if self.skipping && !self.skip_damage() {
-                return Ok(None);
+            if self.skipping {
+                if !self.skip_damage() && !self.finished {
+                    return Ok(None);
+                }
+                if let Some(place) = self.place.take() {
+                    return Ok(Some(Item::SetAside(place)));
+                }
+                continue;
             }
             let stop = match self.scanner.next(self.limits.attributes) {
                 Ok(Step::Markup(markup)) => match self.markup(&markup) {
@@ -178,11 +187,7 @@ impl PageReader {
             match stop {
                 Stop::Page(error) => return Err(error),
                 Stop::Foreign(foreign) => self.foreign = Some(foreign),
-                Stop::Fault(fault) => {
-                    if let Some(item) = self.damage(fault)? {
-                        return Ok(Some(item));
-                    }
-                }
+                Stop::Fault(fault) => self.damage(fault)?,
             }
         }
         Ok(None)
@@ -228,10 +233,10 @@ impl PageReader {
 
     /// Sets the place aside if it is in a list of records. Damage after the list is of no importance, and damage before
     /// it or in other lists makes the page unusable.
-    fn damage(&mut self, fault: Fault) -> Result<Option<Item>, PageError> {
+    fn damage(&mut self, fault: Fault) -> Result<(), PageError> {
         if self.list_closed {
             self.finished = true;
-            return Ok(None);
+            return Ok(());
         }
         let position = self.record.as_ref().map_or(self.scanner.last(), |record| record.start);
         let offset = self.scanner.offset(position);
@@ -241,7 +246,7 @@ impl PageReader {
                 (0, _) => Some(Foreign::Other),
                 _ => return Err(PageError::Damaged { offset, fault }),
             };
-            return Ok(None);
+            return Ok(());
         }
         // Behind the `<` of what was damaged, so that it isn't found once more.
         let past = if self.record.is_some() { 0 } else { self.scanner.at() };
@@ -250,14 +255,17 @@ impl PageReader {
         self.scopes.truncate(2);
         self.capture = None;
         self.skipping = true;
-        let place = self.record.take().unwrap_or_default().set_aside(offset, fault);
-        Ok(Some(Item::SetAside(place)))
+        let bytes = beginning(&self.scanner.bytes()[position..self.scanner.at()]).to_vec();
+        self.place = Some(self.record.take().unwrap_or_default().set_aside(offset, fault, bytes));
+        Ok(())
     }
 
-    /// Moves to the next place at which a record or the end of the list starts. Returns whether it has arrived.
+    /// Moves to the next place at which a record or the end of the list starts. Returns whether it has arrived. What it
+    /// passes belongs to the damaged record.
     fn skip_damage(&mut self) -> bool {
         let Some(verb) = self.page.verb else { return true };
-        let mut at = self.scanner.at();
+        let from = self.scanner.at();
+        let mut at = from;
         let found = loop {
             let Some(distance) = memchr::memchr(b'<', &self.scanner.bytes()[at..]) else {
                 at = self.scanner.bytes().len();
@@ -271,6 +279,10 @@ impl PageReader {
             }
         };
         self.scanner.seek(at);
+        if let Some(place) = &mut self.place {
+            let room = LONGEST_EXCERPT.saturating_sub(place.bytes.len());
+            place.bytes.extend_from_slice(&self.scanner.bytes()[from..at.min(from + room)]);
+        }
         if found {
             self.skipping = false;
         } else if self.scanner.has_ended() {
@@ -502,7 +514,7 @@ impl PageReader {
         let most = self.limits.record_bytes;
         open.blame((end - open.start > most).then_some(Fault::TooLarge(most)));
         let offset = self.scanner.offset(open.start);
-        open.finish(self.scanner.bytes(), offset).map_or_else(Item::SetAside, Item::Record)
+        open.finish(self.scanner.bytes(), end, offset).map_or_else(Item::SetAside, Item::Record)
     }
 }
 

@@ -31,6 +31,8 @@ pub struct SetAside {
     pub offset: u64,
     /// The reason.
     pub fault: Fault,
+    /// The beginning of what could not be read, at most 64 KiB. It ends before the next record.
+    pub bytes: Vec<u8>,
 }
 
 /// A fault of the XML.

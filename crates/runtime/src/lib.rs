@@ -5,6 +5,7 @@
 
 mod agencies;
 mod clock;
+mod lenders;
 mod transaction;
 
 use std::future::Future;
@@ -13,13 +14,16 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use jiff::Timestamp;
+use lending::supplier::Lender;
 use lending::{InstitutionCode, LibraryCode, Request, Rules, Side};
-use store::{Agency, NodeEvent, Store};
+use store::{Agency, NodeEvent, Store, StoredPolicy};
 use tokio::sync::Notify;
 
 use crate::agencies::Agencies;
 pub use crate::agencies::{PickupAgencies, agencies_of_library};
 pub use crate::clock::{Clock, Ids, SystemClock, doubled, saturating_add};
+use crate::lenders::Lenders;
+pub use crate::lenders::agency_of_copy;
 pub use crate::transaction::StoreFailure;
 
 /// The longest sleep of the work loop: other nodes may have put work into the store.
@@ -35,13 +39,14 @@ pub struct Runtime {
     wake: Notify,
     stopping: AtomicBool,
     agencies: Agencies,
+    lenders: Lenders,
 }
 
 impl Runtime {
     /// Creates a node of that name on `store`.
     pub fn new(store: Store, clock: Arc<dyn Clock>, ids: Ids, node: String) -> Self {
         let (wake, stopping, agencies) = (Notify::new(), AtomicBool::new(false), Agencies::default());
-        Self { store, clock, ids, node, wake, stopping, agencies }
+        Self { store, clock, ids, node, wake, stopping, agencies, lenders: Lenders::default() }
     }
 
     /// Returns the store.
@@ -199,8 +204,30 @@ impl Runtime {
         self.agencies.refresh(&self.store, self.now()).await
     }
 
-    /// Forgets the agencies and pickup locations, since they have changed.
+    /// Returns the policy for the choice of the supplier, as read at most 30 seconds ago.
+    ///
+    /// # Errors
+    ///
+    /// It had to be read, and could not be.
+    pub async fn supplier_policy(&self) -> Result<Arc<StoredPolicy>, store::Error> {
+        self.lenders.policy(&self.store, self.now()).await
+    }
+
+    /// Returns the facts about the lenders of these institutions, each named once, on which the choice of the supplier
+    /// depends. The numbers of open requests are those of this moment, the balances are up to ten minutes old. Whether a
+    /// lender was tried before, or can't be reached now, is for the caller to add.
+    ///
+    /// # Errors
+    ///
+    /// They could not be read.
+    pub async fn lenders(&self, institutions: &[InstitutionCode]) -> Result<Vec<Lender>, store::Error> {
+        let agencies = self.agencies().await?;
+        self.lenders.of(institutions, &agencies, &self.store, self.now()).await
+    }
+
+    /// Forgets the agencies, the pickup locations and the policy for the choice of the supplier, since they have changed.
     pub fn forget_rules(&self) {
         self.agencies.forget();
+        self.lenders.forget();
     }
 }

@@ -70,6 +70,12 @@ const TABLES: &[Table] = &[
         key: &["patron", "institution", "side"],
         columns: &["patron", "institution", "side", "id", "last_used_at", "kept_until"],
     },
+    Table { name: "supplier_policy", key: &["seq"], columns: &["seq", "at", "actor", "document"] },
+    Table {
+        name: "supplier_choice",
+        key: &["request", "seq"],
+        columns: &["request", "seq", "at", "policy", "document"],
+    },
     Table { name: "request_barcode", key: &["barcode", "request"], columns: &["barcode", "request"] },
     Table {
         name: "audit",

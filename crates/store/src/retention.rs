@@ -89,8 +89,8 @@ impl Store {
 }
 
 impl Unit {
-    /// Keeps a request whose patron's data is erased: nothing finds it by the patron any more, and nobody can read the texts of its
-    /// audit. At the commit, [`Error::Conflict`] where somebody else has changed it since `before` was read.
+    /// Keeps a request whose patron's data is erased: nothing finds it by the patron any more, nobody can read the texts of its
+    /// audit, and the choices of its copies are gone: title, agency and time together may point to a person. At the commit, [`Error::Conflict`] where somebody else has changed it since `before` was read.
     ///
     /// # Errors
     ///
@@ -109,6 +109,7 @@ impl Unit {
             values![next.id],
         );
         self.run("DELETE FROM hint WHERE request = $1", values![next.id]);
+        self.run("DELETE FROM supplier_choice WHERE request = $1", values![next.id]);
         Ok(saved)
     }
 }

@@ -39,6 +39,11 @@ const ALL: &[SchemaVersion] = &[
         sqlite: include_str!("schema/4-privacy.sqlite.sql"),
         postgres: include_str!("schema/4-privacy.postgres.sql"),
     },
+    SchemaVersion {
+        both: include_str!("schema/7-supplier.sql"),
+        sqlite: include_str!("schema/7-supplier.sqlite.sql"),
+        postgres: include_str!("schema/7-supplier.postgres.sql"),
+    },
 ];
 
 /// The statements that make one version of a schema from the version before.

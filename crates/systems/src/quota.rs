@@ -42,6 +42,8 @@ pub struct Quota {
     pub remaining: Option<u64>,
     /// The number of remaining calls at which polling pauses.
     pub reserve: Option<u64>,
+    /// The number of a day's calls that questions for the availability of copies may use, if the day's calls are known.
+    pub availability: Option<u64>,
     /// When the system counts anew.
     pub reset: Timestamp,
     /// The calls that wait for that, if any.
@@ -153,6 +155,9 @@ impl UsageLedger {
         allowance: QuotaSettings,
         nodes: u32,
     ) -> Result<(), lms::Error> {
+        if priority == Priority::Availability {
+            return self.check_availability_budget(institution, allowance, nodes);
+        }
         if !priority.is_deferrable() {
             return Ok(());
         }
@@ -166,6 +171,35 @@ impl UsageLedger {
         if is_new {
             tracing::warn!(%institution, %reason, "polls wait until calls are counted anew");
         }
+        Err(lms::Error::Retryable { reason, after: Some(used_up(now)) })
+    }
+
+    /// Checks whether a question for the availability of copies may be asked: within its own share of the day's calls, and
+    /// above the reserve. Without a number of the day's calls there is no share to keep to.
+    fn check_availability_budget(
+        &self,
+        institution: &InstitutionCode,
+        allowance: QuotaSettings,
+        nodes: u32,
+    ) -> Result<(), lms::Error> {
+        let (book, now) = (self.read(institution), self.clock.now());
+        if allowance.availability_percent == 0 {
+            let reason = "The library's system is not asked for availability (availability_percent is 0).".to_owned();
+            return Err(lms::Error::Retryable { reason, after: None });
+        }
+        let at_reserve = book.at_reserve(allowance, nodes).is_some() && !book.may_be_stale(now);
+        let budget = book.availability_calls(allowance);
+        let spent = book.spent_on_availability(nodes);
+        let reason = match budget {
+            Some(budget) if spent >= budget => format!(
+                "The {budget} API calls that questions for availability may use at this library today are used up."
+            ),
+            _ if at_reserve => {
+                "The library's API calls of today are used up but for those that are kept for other purposes."
+                    .to_owned()
+            }
+            _ => return Ok(()),
+        };
         Err(lms::Error::Retryable { reason, after: Some(used_up(now)) })
     }
 
@@ -195,6 +229,17 @@ impl DayUsage {
     fn may_be_stale(&self, now: Timestamp) -> bool {
         let counted_at = self.counted_at.map_or(i64::MIN, Timestamp::as_second);
         now.as_second().rem_euclid(DAY) < FIRST_HOUR && now.as_second() >= counted_at.saturating_add(RECHECK_AFTER)
+    }
+
+    /// Returns the number of a day's calls that questions for availability may use; `None` if the day's calls aren't known.
+    fn availability_calls(&self, allowance: QuotaSettings) -> Option<u64> {
+        Some(self.known_of_day(allowance)?.saturating_mul(allowance.availability_percent.into()) / 100)
+    }
+
+    /// Returns the calls that such questions used today, if every node uses as many as this one.
+    fn spent_on_availability(&self, nodes: u32) -> u64 {
+        let spent = self.used.by_priority.get(&Priority::Availability).copied().unwrap_or_default();
+        spent.saturating_mul(u64::from(nodes.max(1)))
     }
 
     fn reserve(&self, allowance: QuotaSettings) -> Option<u64> {
@@ -258,6 +303,7 @@ impl UsageLedger {
             calls_per_day: usage.day(quota_settings),
             remaining: usage.left(quota_settings, nodes),
             reserve: usage.reserve(quota_settings),
+            availability: usage.availability_calls(quota_settings),
             reset: saturating_add(now, until_reset(now)),
             paused,
             used: usage.used,
@@ -303,6 +349,16 @@ mod tests {
         );
         let own = QuotaSettings { reserve: Some(0), ..QuotaSettings::default() };
         assert_eq!(book.at_reserve(own, 1), None);
+    }
+
+    #[test]
+    fn questions_for_availability_have_a_fifth_of_the_day_and_all_nodes_share_it() {
+        let spent = Usage { by_priority: [(Priority::Availability, 100)].into(), ..Usage::default() };
+        let book = DayUsage { calls_per_day: Some(1_000), used: spent, ..DayUsage::default() };
+        let allowance = QuotaSettings::default();
+        assert_eq!(book.availability_calls(allowance), Some(200));
+        assert_eq!((book.spent_on_availability(1), book.spent_on_availability(2)), (100, 200));
+        assert_eq!(DayUsage::default().availability_calls(allowance), None, "nobody reported a limit");
     }
 
     #[test]

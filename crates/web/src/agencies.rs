@@ -81,7 +81,9 @@ input! {
         /// `opens`, `closes`).
         /// `virtual_item_at_dispatch` says that virtual items are made when the lender sends the item, and not when it
         /// is asked. `lender_extension` (`raise` or `ask_staff`) says what becomes of a patron's due date when the lender
-        /// sets a later one. A field that is left out has its default.
+        /// sets a later one. `suspended_until` (the last day without lending), `most_open_supplies`, `longest_queue` and
+        /// `place` (`region`, `coordinates` with `latitude` and `longitude`) matter to the choice of the supplier. A field
+        /// that is left out has its default.
         rules: Rules,
     }
     example: {
@@ -116,6 +118,10 @@ impl Field for Rules {
         if !rules.calendar.has_hours_in_order() {
             let message = "It closes before it opens. Give both times of the same day, such as 08:00 and 20:00.";
             reader.fault_of("calendar.closes", "INVALID_HOURS", message);
+        }
+        if rules.place.region.as_ref().is_some_and(|region| region.chars().count() > rules_schema::LONGEST_REGION) {
+            let message = format!("It has more than {} characters.", rules_schema::LONGEST_REGION);
+            reader.fault_of("place.region", "TOO_LONG", message);
         }
         Some(rules)
     }

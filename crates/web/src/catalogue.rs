@@ -5,6 +5,8 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
+use axum::http::header::LOCATION;
+use axum::response::{IntoResponse as _, Response};
 use search::{Advice, Answer, Error, FacetValue, Filters, Index, Query as SearchQuery, QueryError, Search};
 use serde::Serialize;
 use tracing::error;
@@ -250,21 +252,29 @@ async fn search_catalogue(
     .await
 }
 
-/// Returns one title with its record.
+/// Returns one title with its record. The id of a title whose records another title has taken leads to that one.
 #[utoipa::path(
     get,
     path = "/api/v1/catalogue/titles/{code}",
     operation_id = "get_title",
     tag = "catalogue",
     params(PathCode),
-    responses((status = 200, description = "The title.", body = FullTitle))
+    responses(
+        (status = 200, description = "The title.", body = FullTitle),
+        (status = 308, description = "The title has another id now. `Location` has its path.",
+            headers(("Location" = String, description = "The path of the title."))),
+    )
 )]
-async fn get_title(State(state): State<WebState>, PathCode(id): PathCode) -> Result<Json<FullTitle>, Problem> {
+async fn get_title(State(state): State<WebState>, PathCode(id): PathCode) -> Result<Response, Problem> {
     let index = index(&state)?;
     on_thread(move || {
         let found = index.title(&id, true).map_err(problem)?.ok_or_else(|| Problem::not_found("title", &id))?;
+        if found.id != id {
+            let path = format!("/api/v1/catalogue/titles/{}", found.id);
+            return Ok((StatusCode::PERMANENT_REDIRECT, [(LOCATION, path)]).into_response());
+        }
         let marcxml = found.record.as_ref().map(search::marcxml).unwrap_or_default();
-        Ok(Json(FullTitle { title: TitleView::new(found), marcxml }))
+        Ok(Json(FullTitle { title: TitleView::new(found), marcxml }).into_response())
     })
     .await
 }

@@ -46,7 +46,7 @@ struct RequestedHarvest {
 /// A harvest.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Harvest)]
-struct HarvestView {
+pub(crate) struct HarvestView {
     /// Its number; later harvests have greater ones.
     id: i64,
     /// `full` or `changes`.
@@ -89,6 +89,8 @@ impl From<Run> for HarvestView {
 struct HarvestList {
     /// Newest first.
     harvests: Vec<HarvestView>,
+    /// The kind of a harvest that was asked for and has not begun: `full` or `changes`.
+    requested: Option<&'static str>,
 }
 
 /// The place of a record in the catalogue.
@@ -212,8 +214,13 @@ async fn list_harvests(
     PathCode(code): PathCode,
 ) -> Result<Json<HarvestList>, Problem> {
     access.institution(&state, &code).await?;
-    let runs = catalogue(&state)?.runs(&code, LISTED).await.map_err(|error| failed(&error))?;
-    Ok(Json(HarvestList { harvests: runs.into_iter().map(Into::into).collect() }))
+    let catalogue = catalogue(&state)?;
+    // Read first: a harvest that begins meanwhile is then in the list, or still asked for.
+    let sources = catalogue.sources().await.map_err(|error| failed(&error))?;
+    let runs = catalogue.runs(&code, LISTED).await.map_err(|error| failed(&error))?;
+    let source = sources.iter().find(|source| source.institution == code);
+    let requested = source.and_then(|source| source.requested).map(Kind::name);
+    Ok(Json(HarvestList { harvests: runs.into_iter().map(Into::into).collect(), requested }))
 }
 
 /// Explains the place of a record in the catalogue: when it was harvested, by which rule it is suppressed, with which records

@@ -9,13 +9,13 @@ use std::net::IpAddr;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use axum::extract::Request;
 use axum::http::StatusCode;
 use governor::clock::{Clock as _, DefaultClock};
 use governor::state::keyed::HashMapStateStore;
 use governor::{Quota, RateLimiter};
-use jiff::{SignedDuration, Timestamp};
 use parking_lot::Mutex;
 use tracing::warn;
 
@@ -27,7 +27,7 @@ use crate::state::WebState;
 /// The number of calls after which counters that are full are removed.
 const PRUNE_EVERY: u64 = 4_096;
 /// How often the log reports one limit.
-const REPORTED_EVERY: SignedDuration = SignedDuration::from_mins(1);
+const REPORTED_EVERY: Duration = Duration::from_secs(60);
 /// Addresses that have no limit: a supervisor that gets no answer restarts the hub.
 const EXEMPT: [&str; 2] = ["/health/live", "/health/ready"];
 
@@ -59,14 +59,21 @@ pub(crate) struct Limiters {
     webhooks: Option<Limiter<IpAddr>>,
 }
 
+/// Calls that a limit refused and that the log has not reported yet.
+#[derive(Debug, Default)]
+struct Refused {
+    calls: u64,
+    /// Whether a report is due within a minute.
+    is_watched: bool,
+}
+
 /// The counters of one limit.
 struct Limiter<K: Hash + Eq + Clone> {
     /// What a counter is for, for people.
     of: &'static str,
     counters: RateLimiter<K, HashMapStateStore<K>, DefaultClock>,
     calls: AtomicU64,
-    /// How many calls were refused since the log reported it, and when it did.
-    refused: Mutex<(u64, Option<Timestamp>)>,
+    refused: Arc<Mutex<Refused>>,
 }
 
 impl<K: Hash + Eq + Clone> std::fmt::Debug for Limiter<K> {
@@ -89,7 +96,7 @@ impl<K: Hash + Eq + Clone> Limiter<K> {
     fn new(of: &'static str, rate: Rate) -> Self {
         let quota = Quota::per_second(rate.per_second).allow_burst(rate.burst);
         let counters = RateLimiter::hashmap_with_clock(quota, DefaultClock::default());
-        Self { of, counters, calls: AtomicU64::new(0), refused: Mutex::new((0, None)) }
+        Self { of, counters, calls: AtomicU64::new(0), refused: Arc::default() }
     }
 
     /// Counts a call of `caller`.
@@ -97,28 +104,52 @@ impl<K: Hash + Eq + Clone> Limiter<K> {
     /// # Errors
     ///
     /// The caller has made too many.
-    fn check(&self, caller: &K, now: Timestamp) -> Result<(), Problem> {
+    fn check(&self, caller: &K) -> Result<(), Problem> {
         if self.calls.fetch_add(1, Ordering::Relaxed) % PRUNE_EVERY == PRUNE_EVERY - 1 {
             self.counters.retain_recent();
         }
         let Err(too_early) = self.counters.check_key(caller) else { return Ok(()) };
         let wait = too_early.wait_time_from(DefaultClock::default().now());
         let seconds = u16::try_from(wait.as_secs()).unwrap_or(u16::MAX).saturating_add(1);
-        self.report(now);
+        self.note_refusal();
         let detail = format!("This {} has made too many calls. Try again in {seconds} seconds.", self.of);
         Err(Problem::new(StatusCode::TOO_MANY_REQUESTS, "TOO_MANY_CALLS", detail).retry_after(seconds))
     }
 
-    /// Logs refused calls, once a minute.
-    fn report(&self, now: Timestamp) {
-        let mut refused = self.refused.lock();
-        refused.0 += 1;
-        let is_due = |last: Timestamp| now.duration_since(last).abs() >= REPORTED_EVERY;
-        if refused.1.is_none_or(is_due) {
-            warn!(calls = refused.0, limit_of = self.of, "calls were refused, since their caller makes too many");
-            *refused = (0, Some(now));
+    /// Logs the first refused call at once, and those of the minute after it together.
+    fn note_refusal(&self) {
+        let is_first = {
+            let mut refused = self.refused.lock();
+            refused.calls += 1;
+            !std::mem::replace(&mut refused.is_watched, true)
+        };
+        if is_first {
+            report(&self.refused, self.of);
+            tokio::spawn(watch(Arc::clone(&self.refused), self.of));
         }
     }
+}
+
+/// Reports the refused calls once a minute, until a minute brings none.
+#[allow(clippy::disallowed_methods, reason = "the log is written by the machine's clock")]
+async fn watch(refused: Arc<Mutex<Refused>>, of: &'static str) {
+    loop {
+        tokio::time::sleep(REPORTED_EVERY).await;
+        if !report(&refused, of) {
+            return;
+        }
+    }
+}
+
+/// Logs the refused calls that are not logged yet. Returns whether there were any.
+fn report(refused: &Mutex<Refused>, of: &'static str) -> bool {
+    let mut refused = refused.lock();
+    let calls = std::mem::take(&mut refused.calls);
+    refused.is_watched = calls > 0;
+    if calls > 0 {
+        warn!(calls, limit_of = of, "calls were refused, since their caller makes too many");
+    }
+    refused.is_watched
 }
 
 /// Counts a call for its client's address.
@@ -134,7 +165,7 @@ pub(crate) fn check_address(state: &WebState, call: &Request) -> Result<(), Prob
     if let (Some(limiter), Some(address)) = (limiter, address)
         && !EXEMPT.contains(&path)
     {
-        limiter.check(&address, state.engine.clock().now())?;
+        limiter.check(&address)?;
     }
     Ok(())
 }
@@ -146,7 +177,7 @@ pub(crate) fn check_address(state: &WebState, call: &Request) -> Result<(), Prob
 /// The key has made too many.
 pub(crate) fn check_key(state: &WebState, actor: &Actor) -> Result<(), Problem> {
     match &state.limiters.per_key {
-        Some(limiter) => limiter.check(&actor.name().into(), state.engine.clock().now()),
+        Some(limiter) => limiter.check(&actor.name().into()),
         None => Ok(()),
     }
 }
@@ -159,13 +190,12 @@ mod tests {
         Rate { per_second: NonZeroU32::new(per_second).unwrap(), burst: NonZeroU32::new(burst).unwrap() }
     }
 
-    #[test]
-    fn burst_passes_and_the_call_after_it_is_refused() {
+    #[tokio::test]
+    async fn burst_passes_and_the_call_after_it_is_refused() {
         let limiter = Limiter::new("test", rate(1, 3_000));
-        let now = Timestamp::UNIX_EPOCH;
-        assert!((0..3_000).all(|_| limiter.check(&"one", now).is_ok()));
+        assert!((0..3_000).all(|_| limiter.check(&"one").is_ok()));
         // A second may have passed since, which allows one more.
-        assert!((0..100).any(|_| limiter.check(&"one", now).is_err()));
-        assert!(limiter.check(&"two", now).is_ok());
+        assert!((0..100).any(|_| limiter.check(&"one").is_err()));
+        assert!(limiter.check(&"two").is_ok());
     }
 }

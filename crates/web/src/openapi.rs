@@ -18,8 +18,9 @@ use utoipa_axum::routes;
 use crate::problem::Envelope;
 use crate::state::WebState;
 use crate::{
-    agencies, audit, catalogue, failures, harvests, health, idempotency, institutions, keys, orphans, patrons,
-    pickup_locations, quota, reads, request_commands, requests, users, webhooks,
+    agencies, audit, availability, catalogue, catalogue_status, choices, failures, harvests, health, idempotency,
+    institutions, keys, orphans, patrons, pickup_locations, preview, quota, reads, request_commands, requests,
+    supplier_policy, users, webhooks,
 };
 
 const KEY: &str = "api_key";
@@ -39,6 +40,7 @@ const KEY: &str = "api_key";
         (name = "patrons", description = "The data that the hub keeps about a patron."),
         (name = "institutions", description = "Installations of a library system, with their settings and keys."),
         (name = "agencies", description = "Libraries that lend or borrow."),
+        (name = "choice of the supplier", description = "The policy by which the hub chooses among copies."),
         (name = "pickup locations", description = "Where patrons collect."),
         (name = "webhooks", description = "What libraries' systems send by themselves; signed, without a key."),
         (name = "keys", description = "Keys of this API."),
@@ -58,12 +60,16 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
 pub(crate) fn parts() -> (Router<WebState>, Router<WebState>, utoipa::openapi::OpenApi) {
     let (guarded, mut document) = OpenApiRouter::with_openapi(Document::openapi())
         .merge(requests::routes())
+        .merge(preview::routes())
         .merge(request_commands::routes())
         .merge(institutions::routes())
         .merge(orphans::routes())
         .merge(patrons::routes())
         .merge(catalogue::routes())
+        .merge(catalogue_status::routes())
         .merge(harvests::routes())
+        .merge(choices::routes())
+        .merge(supplier_policy::routes())
         .merge(quota::routes())
         .merge(webhooks::routes())
         .merge(agencies::routes())

@@ -31,7 +31,7 @@ pub(crate) fn routes() -> OpenApiRouter<WebState> {
 /// A place where patrons collect.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = PickupLocation)]
-struct PickupLocationView {
+pub(crate) struct PickupLocationView {
     /// The hub's code for it.
     code: String,
     /// Its name, for people.

@@ -258,6 +258,9 @@ impl From<engine::Error> for Problem {
             engine::Error::Unfit(refusal) => {
                 Self::new(StatusCode::UNPROCESSABLE_ENTITY, refusal.code, refusal.explanation)
             }
+            engine::Error::Catalogue(reason) => {
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, "CATALOGUE_UNAVAILABLE", reason).retry_after(5)
+            }
             engine::Error::Lms(reason) => {
                 Self::new(StatusCode::BAD_GATEWAY, "SYSTEM_GIVES_NO_ANSWER", reason.to_string())
             }

@@ -67,6 +67,8 @@ struct PerDayView {
     remaining: Option<u64>,
     /// The number of calls left at which polls stop; null while it is unknown.
     reserve: Option<u64>,
+    /// The number of a day's calls that questions for the availability of copies may use; null while it is unknown.
+    availability: Option<u64>,
     /// The time at which they are counted anew.
     #[schema(value_type = String, format = DateTime)]
     reset: Timestamp,
@@ -129,6 +131,7 @@ impl QuotaView {
                 total: quota.calls_per_day,
                 remaining: quota.remaining,
                 reserve: quota.reserve,
+                availability: quota.availability,
                 reset: quota.reset,
             },
             used: UsedView {

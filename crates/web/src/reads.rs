@@ -4,7 +4,7 @@ use access::PatronData;
 use axum::Json;
 use axum::extract::State;
 use jiff::Timestamp;
-use lending::{Request, RequestId};
+use lending::{AgencyCode, Request, RequestId};
 use serde::Serialize;
 use serde_json::Value;
 use store::PatronRead;
@@ -27,6 +27,11 @@ pub(crate) fn routes() -> OpenApiRouter<WebState> {
 }
 
 impl Access {
+    /// Notes that the caller is shown whether a patron of an agency may borrow. There is no request.
+    pub(crate) fn note_preview(&self, state: &WebState, agency: AgencyCode) {
+        self.note(state, RequestId(Uuid::nil()), agency, "may_borrow", None);
+    }
+
     /// Notes that the caller is shown the data of a request's patron. A call that shows none is not noted.
     pub(crate) fn note_read(&self, state: &WebState, request: &Request, data: PatronData, reason: Option<String>) {
         let shown = match data {
@@ -35,6 +40,10 @@ impl Access {
             PatronData::ShownAtPickup => "shown_at_pickup",
             PatronData::Full => "full",
         };
+        self.note(state, request.id, request.patron.agency.clone(), shown, reason);
+    }
+
+    fn note(&self, state: &WebState, request: RequestId, agency: AgencyCode, shown: &str, reason: Option<String>) {
         let at = state.engine.clock().now();
         let read = PatronRead {
             id: state.engine.ids().uuid(at),
@@ -42,8 +51,8 @@ impl Access {
             actor: self.name().to_owned(),
             origin: self.origin(),
             operation: self.operation().to_owned(),
-            request: request.id,
-            agency: request.patron.agency.clone(),
+            request,
+            agency,
             shown: shown.to_owned(),
             reason,
         };
@@ -63,12 +72,13 @@ struct ReadView {
     origin: String,
     /// The operation, such as `get_request`.
     operation: String,
-    /// The request whose patron was shown.
-    #[schema(value_type = uuid::Uuid)]
-    request_id: RequestId,
+    /// The request whose patron was shown; null for a preview.
+    #[schema(value_type = Option<uuid::Uuid>)]
+    request_id: Option<RequestId>,
     /// The patron's agency.
     agency: String,
-    /// `full`, or `shown_at_pickup` for what the patron's library shows to a pickup library.
+    /// `full`; `shown_at_pickup` for what the patron's library shows to a pickup library; or `may_borrow` for whether the
+    /// patron may borrow.
     shown: String,
     /// The reason, if the caller gave one.
     reason: Option<String>,
@@ -78,7 +88,8 @@ impl From<PatronRead> for ReadView {
     fn from(read: PatronRead) -> Self {
         let PatronRead { id: _, at, actor, origin, operation, request, agency, shown, reason } = read;
         let agency = agency.to_string();
-        Self { time: at, actor, origin, operation, request_id: request, agency, shown, reason }
+        let request_id = (!request.0.is_nil()).then_some(request);
+        Self { time: at, actor, origin, operation, request_id, agency, shown, reason }
     }
 }
 

@@ -457,6 +457,7 @@ fn in_words(effect: Effect) -> &'static str {
         Effect::DeleteVirtualItem(_) => "The virtual item and its holding are deleted.",
         Effect::DeleteVirtualBib(_) => "The suppressed record is deleted.",
         Effect::VerifyPatron
+        | Effect::FindCopies
         | Effect::ChooseSupplier
         | Effect::EnsureVirtualPatron(_)
         | Effect::PlaceHold(_)

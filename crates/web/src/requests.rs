@@ -8,12 +8,12 @@ use axum::extract::State;
 use axum::http::header::{ETAG, LOCATION};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
-use engine::NewRequest;
+use engine::{NewRequest, NewTitle};
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use lending::{
     AgencyCode, Attention, Barcode, BibId, CopyRef, HoldingId, InstitutionCode, ItemId, PatronId, PickupLocationCode,
-    Refusal, Request, RequestId, Status,
+    Refusal, Request, RequestId, Status, TitleRef,
 };
 use store::{Cursor, OfAgencies, RequestFilter, Sort, Stored};
 use utoipa_axum::router::OpenApiRouter;
@@ -37,16 +37,19 @@ const MOST_COPIES: usize = 20;
 
 input! {
     /// The data of a new request.
-    struct NewRequestInput {
+    pub(crate) struct NewRequestInput {
         /// The code of the patron's agency.
-        agency: AgencyCode,
+        pub(crate) agency: AgencyCode,
         /// The patron: primary id, barcode or e-mail.
         patron: PatronId,
         /// The code of the pickup location.
         pickup_location: PickupLocationCode,
-        /// The acceptable copies, best first; 20 at most, since each may cost a call of its library's API.
-        copies: List<CopyInput, MOST_COPIES>,
-        /// The wanted volume, such as `v.3`, for all copies that name none of their own.
+        /// The title, from whose copies the hub chooses by its policy. Either this or `copies` is mandatory.
+        title: Option<TitleInput>,
+        /// The acceptable copies, best first, instead of a title; 20 at most, since each may cost a call of its library's
+        /// API.
+        copies: Option<List<CopyInput, MOST_COPIES>>,
+        /// The wanted volume of the title, such as `v.3`; or of all copies that name none of their own.
         volume: Option<String>,
         /// The last day on which the patron can use the item.
         needed_until: Option<Date>,
@@ -61,6 +64,32 @@ input! {
             {"institution": "01SOUTH_INST", "barcode": "31400012345678"},
             {"institution": "01WEST_INST", "bib": "991234567890106", "volume": "v.2"},
         ],
+    }
+}
+
+input! {
+    /// A title: its id in the shared catalogue, or a record of an institution that describes it.
+    pub(crate) struct TitleInput {
+        /// The id of the title in the shared catalogue.
+        id: Option<String>,
+        /// The code of an institution, together with `record` and instead of `id`.
+        institution: Option<InstitutionCode>,
+        /// The id of a record there.
+        record: Option<BibId>,
+    }
+    example: {"institution": "01SOUTH_INST", "record": "991234567890106"}
+}
+
+impl TitleInput {
+    /// Returns the title, if the input names it in one of the two ways.
+    pub(crate) fn named(&self) -> Option<TitleRef> {
+        match (&self.id, &self.institution, &self.record) {
+            (Some(id), None, None) => Some(TitleRef::Title(id.clone())),
+            (None, Some(institution), Some(record)) => {
+                Some(TitleRef::Record { institution: institution.clone(), record: record.clone() })
+            }
+            _ => None,
+        }
     }
 }
 
@@ -96,19 +125,30 @@ impl CopyInput {
 impl From<CopyInput> for CopyRef {
     fn from(copy: CopyInput) -> Self {
         let CopyInput { institution, barcode, bib, holding, item, volume } = copy;
-        Self { institution, bib, holding, item, barcode, volume, chosen_by_staff: false, tried_items: Vec::new() }
+        Self {
+            institution,
+            bib,
+            holding,
+            item,
+            barcode,
+            volume,
+            queued: false,
+            chosen_by_staff: false,
+            tried_items: Vec::new(),
+        }
     }
 }
 
 impl From<NewRequestInput> for NewRequest {
     fn from(input: NewRequestInput) -> Self {
-        let NewRequestInput { agency, patron, pickup_location, copies, volume, needed_until, expedited } = input;
+        let NewRequestInput { agency, patron, pickup_location, title, copies, volume, needed_until, expedited } = input;
         let wanted = |copy: CopyInput| {
             let copy = CopyRef::from(copy);
             CopyRef { volume: copy.volume.or_else(|| volume.clone()), ..copy }
         };
-        let copies = copies.0.into_iter().map(wanted).collect();
-        Self { agency, patron, pickup_location, copies, needed_until, expedited }
+        let copies = copies.map_or_else(Vec::new, |copies| copies.0.into_iter().map(wanted).collect());
+        let title = title.and_then(|title| title.named()).map(|title| NewTitle { title, volume });
+        Self { agency, patron, pickup_location, copies, title, needed_until, expedited }
     }
 }
 
@@ -121,8 +161,11 @@ input! {
     example: {"wait": 0}
 }
 
-/// Places a request, and waits until the patron's library has decided whether the patron may borrow, and until a copy that
-/// can be lent is chosen.
+/// Places a request for a title or for named copies, and waits until the patron's library has decided whether the patron
+/// may borrow, and until a copy that can be lent is chosen.
+///
+/// For a title, the hub asks the institutions that hold it which copies are there, ranks them by its policy, and tries
+/// them in turn.
 ///
 /// If a library doesn't answer in time, the request is placed nevertheless: its attention contains what it waits for, and
 /// the hub retries.
@@ -135,7 +178,7 @@ input! {
     request_body = NewRequestInput,
     responses(
         (status = 201, description = "It is placed.", body = RequestView, headers(("location" = String, description = "Where the request is."))),
-        (status = 409, description = "The patron has an open request for this copy already (`DUPLICATE_REQUEST`), which `request_id` names."),
+        (status = 409, description = "The patron has an open request for this title or copy already (`DUPLICATE_REQUEST`), which `request_id` names."),
         (status = 422, description = "Faults of the input, all at once; or the patron may not borrow, or no copy can be lent: then `code` says why, and `request_id` names the request, which is recorded."),
     )
 )]
@@ -150,6 +193,7 @@ async fn place_request(
         let message = format!("There is no agency {}.", input.value.agency);
         input.fault("agency", "UNKNOWN_AGENCY", message);
     }
+    check_title(&mut input);
     let (PlaceQuery { wait }, input) = query.and(input)?;
 
     let id = match state.engine.place(input.into(), access.name()).await {
@@ -173,6 +217,18 @@ async fn place_request(
     }
     Ok((StatusCode::CREATED, place, Json(RequestView::new(stored.into(), patron_data).without_identifier()))
         .into_response())
+}
+
+/// Notes a fault if the input names neither a title nor copies, or names the title in neither way or in both.
+pub(crate) fn check_title(input: &mut Read<NewRequestInput>) {
+    let sound = input.is_sound("title") && input.is_sound("copies");
+    if sound && input.value.title.is_none() && input.value.copies.is_none() {
+        input.fault("copies", "MISSING", "It is missing, and so is a title: a request names one of them.");
+    }
+    if input.is_sound("title") && input.value.title.as_ref().is_some_and(|title| title.named().is_none()) {
+        let message = "A title is named by its id, or by an institution and a record of it.";
+        input.fault("title", "TITLE_NOT_NAMED", message);
+    }
 }
 
 /// Returns the problem without the request that it names if the caller may not see that one: the patron may have placed

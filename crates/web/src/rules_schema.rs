@@ -9,6 +9,9 @@ use utoipa::openapi::schema::{
 /// The days of the week.
 const DAYS: [&str; 7] = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"];
 
+/// The longest name of a region, in characters.
+pub(crate) const LONGEST_REGION: usize = 100;
+
 /// Returns the schema of an agency's rules. Each field has the default of the rules that an agency begins with.
 pub(crate) fn rules() -> Object {
     let defaults = serde_json::to_value(Rules::default()).unwrap_or_default();
@@ -52,6 +55,18 @@ pub(crate) fn rules() -> Object {
             ObjectBuilder::new().description(Some(limits)).additional_properties(Some(limits_of_a_type())),
         )
         .property("lender_extension", extension)
+        .property("suspended_until", date_or_null("The last day on which it lends nothing to others."))
+        .property(
+            "most_open_supplies",
+            or_null(count("The largest number of open requests that it supplies at a time.")),
+        )
+        .property(
+            "longest_queue",
+            or_null(count(
+                "The longest queue for one of its copies on loan; nobody may wait for one if it is left out.",
+            )),
+        )
+        .property("place", place())
         .property("calendar", calendar(defaults.get("calendar")))
         .build()
 }
@@ -96,6 +111,36 @@ fn calendar(defaults: Option<&Value>) -> Object {
         .build()
 }
 
+/// Returns the schema of the place of a library.
+fn place() -> Object {
+    let degrees = |most: i32, about: &str| {
+        let schema = ObjectBuilder::new().schema_type(Type::Number).minimum(Some(-most)).maximum(Some(most));
+        schema.description(Some(about))
+    };
+    let closed = || ObjectBuilder::new().additional_properties(Some(AdditionalProperties::FreeForm(false)));
+    let coordinates = closed()
+        .description(Some("Its coordinates, in degrees."))
+        .property("latitude", degrees(90, "North of the equator."))
+        .property("longitude", degrees(180, "East of Greenwich."))
+        .required("latitude")
+        .required("longitude");
+    let region = ObjectBuilder::new()
+        .schema_type(SchemaType::from_iter([Type::String, Type::Null]))
+        .max_length(Some(LONGEST_REGION))
+        .description(Some("Its region, in words of the consortium's choice."));
+    closed()
+        .description(Some("Where it is, for the choice of the supplier."))
+        .property("region", region)
+        .property("coordinates", coordinates)
+        .build()
+}
+
+fn date_or_null(about: &str) -> ObjectBuilder {
+    let kind = SchemaType::from_iter([Type::String, Type::Null]);
+    let date = SchemaFormat::KnownFormat(KnownFormat::Date);
+    ObjectBuilder::new().schema_type(kind).format(Some(date)).description(Some(about))
+}
+
 /// Returns the schema of a whole number of at least 0.
 fn count(about: &str) -> ObjectBuilder {
     let schema = ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(0)).maximum(Some(u32::MAX));
@@ -110,6 +155,7 @@ fn or_null(schema: ObjectBuilder) -> ObjectBuilder {
 mod tests {
     use std::collections::BTreeSet;
 
+    use lending::supplier::{Coordinates, Place};
     use lending::{AccountLimits, PatronLimits};
 
     use super::*;
@@ -122,11 +168,15 @@ mod tests {
     fn document_names_each_field_of_the_rules() {
         let patron_limits = PatronLimits([("*".to_owned(), AccountLimits::default())].into());
         let mut rules = Rules { patron_limits, ..Rules::default() };
+        rules.place = Place { region: Some("north".to_owned()), coordinates: Coordinates::new(47.0, 8.0) };
         (rules.calendar.opens, rules.calendar.closes) = ("08:00".parse().ok(), "20:00".parse().ok());
         let (read, schema) = (serde_json::to_value(&rules).unwrap(), serde_json::to_value(super::rules()).unwrap());
         let properties = &schema["properties"];
         assert_eq!(names(properties), names(&read));
         assert_eq!(names(&properties["calendar"]["properties"]), names(&read["calendar"]));
+        let place = &properties["place"]["properties"];
+        assert_eq!(names(place), names(&read["place"]));
+        assert_eq!(names(&place["coordinates"]["properties"]), names(&read["place"]["coordinates"]));
         let limits = &properties["patron_limits"]["additionalProperties"]["properties"];
         assert_eq!(names(limits), names(&read["patron_limits"]["*"]));
     }

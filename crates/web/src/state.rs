@@ -32,6 +32,7 @@ pub struct Parts {
     pub(crate) reads: ReadLog,
     pub(crate) index: Option<Arc<search::Index>>,
     pub(crate) catalogue: Option<catalogue::Catalogue>,
+    pub(crate) availability: Option<Arc<availability::Availability>>,
     pub(crate) open_sru: bool,
     stop: Option<watch::Receiver<bool>>,
 }
@@ -61,6 +62,7 @@ impl WebState {
             reads: ReadLog::default(),
             index: None,
             catalogue: None,
+            availability: None,
             open_sru: false,
             stop: None,
         }))
@@ -111,6 +113,13 @@ impl WebState {
     #[must_use]
     pub fn with_catalogue(mut self, catalogue: catalogue::Catalogue) -> Self {
         self.parts().catalogue = Some(catalogue);
+        self
+    }
+
+    /// Sets the live availability of copies. Default none: it can't be asked for.
+    #[must_use]
+    pub fn with_availability(mut self, availability: Arc<availability::Availability>) -> Self {
+        self.parts().availability = Some(availability);
         self
     }
 

@@ -1,7 +1,8 @@
-//! Wrong API keys: counted and delayed by address, and logged once a minute.
+//! Wrong API keys: counted and delayed by address, and logged: the first at once, and those of the minute after it together.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
@@ -19,53 +20,81 @@ const LONGEST_DELAY: Duration = Duration::from_secs(5);
 /// How long an address must send no wrong key to be forgotten.
 const FORGOTTEN_AFTER: SignedDuration = SignedDuration::from_mins(15);
 /// How often an address is logged.
-const LOGGED_EVERY: SignedDuration = SignedDuration::from_mins(1);
+const LOGGED_EVERY: Duration = Duration::from_secs(60);
 
 /// The wrong keys that came from one address.
 #[derive(Debug)]
 struct FromAddress {
     wrong: u32,
     last: Timestamp,
-    logged: Timestamp,
+    /// Those that the log has not reported yet.
     not_logged: u32,
+    /// Whether a report is due within a minute.
+    is_watched: bool,
 }
 
 /// The addresses from which wrong keys came.
-#[derive(Debug, Default)]
-pub(crate) struct WrongKeys(Mutex<HashMap<Option<IpAddr>, FromAddress>>);
+#[derive(Clone, Debug, Default)]
+pub(crate) struct WrongKeys(Arc<Mutex<HashMap<Option<IpAddr>, FromAddress>>>);
 
 impl WrongKeys {
     /// Counts a wrong key, and waits for as long as its answer is delayed.
     #[allow(clippy::disallowed_methods, reason = "the delay of an answer runs by the machine's clock")]
     pub(crate) async fn delay(&self, address: Option<IpAddr>, now: Timestamp) {
-        tokio::time::sleep(self.note(address, now)).await;
+        let address = address.map(network);
+        let (delay, is_first) = self.note(address, now);
+        if is_first {
+            self.report(address);
+            tokio::spawn(self.clone().watch(address));
+        }
+        tokio::time::sleep(delay).await;
     }
 
-    /// Counts a wrong key. Returns the delay of its answer.
-    fn note(&self, address: Option<IpAddr>, now: Timestamp) -> Duration {
-        let address = address.map(network);
+    /// Reports the wrong keys of an address once a minute, until a minute brings none.
+    #[allow(clippy::disallowed_methods, reason = "the log is written by the machine's clock")]
+    async fn watch(self, address: Option<IpAddr>) {
+        loop {
+            tokio::time::sleep(LOGGED_EVERY).await;
+            if !self.report(address) {
+                return;
+            }
+        }
+    }
+
+    /// Logs the wrong keys of an address that are not logged yet. Returns whether there were any.
+    fn report(&self, address: Option<IpAddr>) -> bool {
+        let mut known = self.0.lock();
+        let Some(from) = known.get_mut(&address) else { return false };
+        let wrong_keys = std::mem::take(&mut from.not_logged);
+        from.is_watched = wrong_keys > 0;
+        if wrong_keys > 0 {
+            let peer = address.map_or_else(|| "unknown".to_owned(), |address| address.to_string());
+            warn!(peer, wrong_keys, "calls with a wrong API key were refused");
+        }
+        from.is_watched
+    }
+
+    /// Counts a wrong key. Returns the delay of its answer, and whether nobody watches the address yet.
+    fn note(&self, address: Option<IpAddr>, now: Timestamp) -> (Duration, bool) {
         let mut known = self.0.lock();
         if !known.contains_key(&address) && known.len() >= MOST_ADDRESSES {
             let oldest = known.iter().min_by_key(|(_, from)| from.last).map(|(address, _)| *address);
             oldest.map(|oldest| known.remove(&oldest));
         }
         let from =
-            known.entry(address).or_insert(FromAddress { wrong: 0, last: now, logged: Timestamp::MIN, not_logged: 0 });
+            known.entry(address).or_insert(FromAddress { wrong: 0, last: now, not_logged: 0, is_watched: false });
         if now.duration_since(from.last) > FORGOTTEN_AFTER {
             from.wrong = 0;
         }
         from.wrong = from.wrong.saturating_add(1);
         from.not_logged = from.not_logged.saturating_add(1);
         from.last = now;
-        if from.logged == Timestamp::MIN || now.duration_since(from.logged) >= LOGGED_EVERY {
-            let peer = address.map_or_else(|| "unknown".to_owned(), |address| address.to_string());
-            warn!(peer, wrong_keys = from.not_logged, "calls with a wrong API key were refused");
-            (from.logged, from.not_logged) = (now, 0);
-        }
-        match from.wrong.saturating_sub(FREE) {
+        let is_first = !std::mem::replace(&mut from.is_watched, true);
+        let delay = match from.wrong.saturating_sub(FREE) {
             0 => Duration::ZERO,
             more => FIRST_DELAY.saturating_mul(2_u32.saturating_pow(more - 1)).min(LONGEST_DELAY),
-        }
+        };
+        (delay, is_first)
     }
 }
 
@@ -86,7 +115,7 @@ mod tests {
     }
 
     fn millis(wrong: &WrongKeys, address: &str, seconds: i64) -> u128 {
-        wrong.note(Some(address.parse().unwrap()), at(seconds)).as_millis()
+        wrong.note(Some(network(address.parse().unwrap())), at(seconds)).0.as_millis()
     }
 
     #[test]
@@ -95,8 +124,8 @@ mod tests {
         let delays: Vec<u128> = (0..6).map(|second| millis(&wrong, "192.0.2.1", second)).collect();
         assert_eq!(delays, [0, 0, 0, 100, 200, 400]);
         assert_eq!(millis(&wrong, "192.0.2.2", 6), 0, "another address doesn't wait");
-        let many = (0..40).map(|_| millis(&wrong, "192.0.2.1", 7)).last();
-        assert_eq!(many, Some(5_000));
+        let many: Vec<u128> = (0..40).map(|_| millis(&wrong, "192.0.2.1", 7)).collect();
+        assert_eq!(many.last(), Some(&5_000));
         assert_eq!(millis(&wrong, "192.0.2.1", 8 + 16 * 60), 0);
     }
 
@@ -109,6 +138,20 @@ mod tests {
         let mapped: Vec<u128> = (0..4).map(|_| millis(&wrong, "::ffff:192.0.2.9", 1)).collect();
         assert_eq!(mapped, [0, 0, 0, 100], "a mapped address is the IPv4 address");
         assert_eq!(millis(&wrong, "::ffff:192.0.2.8", 1), 0);
+    }
+
+    #[test]
+    fn short_series_is_reported_with_its_number_and_a_new_one_again() {
+        let (wrong, address) = (WrongKeys::default(), Some("192.0.2.1".parse().unwrap()));
+        let left = |wrong: &WrongKeys| wrong.0.lock()[&address].not_logged;
+        assert!(wrong.note(address, at(0)).1, "the first is reported at once");
+        assert!(wrong.report(address));
+        assert!(!wrong.note(address, at(1)).1 && !wrong.note(address, at(2)).1);
+        assert_eq!(left(&wrong), 2);
+        assert!(wrong.report(address), "the minute's report has the others");
+        assert_eq!(left(&wrong), 0);
+        assert!(!wrong.report(address), "a quiet minute ends the watch");
+        assert!(wrong.note(address, at(300)).1, "the next series is reported at once");
     }
 
     #[test]

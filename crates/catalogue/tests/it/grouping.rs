@@ -56,6 +56,10 @@ both! {
         group(&fixture).await;
         assert_eq!(group_of(&fixture, "3").await, emma);
         assert_eq!(fixture.catalogue.current_edition(mann).await.unwrap(), Some(emma));
+        let directory = tempfile::tempdir().unwrap();
+        let index = Arc::new(search::Index::open(directory.path()).unwrap());
+        fixture.catalogue.index_changes(&index, &[]).await.unwrap();
+        assert_eq!(index.title(&mann.to_string(), false).unwrap().unwrap().id, emma.to_string());
 
         fixture.source.put("3", 3_000, &edition("Buddenbrooks", MANN));
         fixture.harvest(Kind::Changes).await;

@@ -79,6 +79,55 @@ both! {
         assert!(run.report.notes[0].contains("Nothing was removed"), "{:?}", run.report.notes);
     }
 
+    async fn record_that_the_source_lists_and_leaves_out_of_its_pages_is_named_and_stays(fixture) {
+        fill(&fixture, 25);
+        fixture.harvest(Kind::Full).await;
+        fixture.source.hide("99003");
+        fixture.source.forget("99004");
+        fixture.source.put("99999", 5_000, &book("New"));
+        fixture.source.hide("99999");
+        let run = fixture.harvest(Kind::Full).await;
+        let report = &run.report;
+        assert_eq!((report.source_count, report.difference), (Some(25), Some(2)));
+        assert_eq!(report.not_read, ["99003", "99999"]);
+        assert_eq!((report.removed, report.removed_ids.as_slice()), (1, ["99004".to_owned()].as_slice()));
+        assert_eq!(fixture.state("99003").await, Some(("shown", None)));
+        assert_eq!(count(&fixture, "shown").await, 24);
+    }
+
+    async fn nothing_is_removed_where_counts_differ_and_the_ids_cannot_be_listed(fixture) {
+        fill(&fixture, 12);
+        fixture.harvest(Kind::Full).await;
+        fixture.source.hide("99003");
+        fixture.source.forget("99004");
+        fixture.source.refuse_ids();
+        let run = fixture.harvest(Kind::Full).await;
+        assert_eq!((run.report.difference, run.report.removed, count(&fixture, "shown").await), (Some(1), 0, 12));
+        assert!(run.report.notes[0].contains("Nothing was removed"), "{:?}", run.report.notes);
+    }
+
+    async fn damage_can_be_read_until_the_record_is_repaired(fixture) {
+        fill(&fixture, 5);
+        fixture.source.put_xml("99002", 1_002, "<record xmlns=\"http://www.loc.gov/MARC21/slim\"><leader/></record>");
+        fixture.source.put_xml("99003", 1_003, "<record><leader>x</leader></rubbish>");
+        fixture.harvest(Kind::Full).await;
+        fixture.harvest(Kind::Full).await;
+        let mut damage = fixture.catalogue.damage(INST, 10).await.unwrap();
+        damage.sort_by(|one, other| one.local_id.cmp(&other.local_id));
+        let ids: Vec<&str> = damage.iter().filter_map(|place| place.local_id.as_deref()).collect();
+        assert_eq!(ids, ["99002", "99003"], "each once");
+        let text = |place: &catalogue::Damage| String::from_utf8(place.bytes.clone().unwrap()).unwrap();
+        assert!(text(&damage[0]).contains("<leader/>"), "{:?}", damage[0]);
+        let of_envelope = text(&damage[1]);
+        assert!(of_envelope.contains("oai:test:99003") && of_envelope.contains("</rubbish>"), "{of_envelope}");
+        assert!(!of_envelope.contains("99004"), "{of_envelope}");
+
+        fixture.source.put("99002", 2_000, &book("Repaired"));
+        fixture.source.put("99003", 2_000, &book("Repaired"));
+        fixture.harvest(Kind::Changes).await;
+        assert_eq!(fixture.catalogue.damage(INST, 10).await.unwrap(), []);
+    }
+
     async fn damaged_record_fails_with_a_reason_and_the_others_are_stored(fixture) {
         fill(&fixture, 5);
         fixture.source.put_xml("99002", 1_002, "<record xmlns=\"http://www.loc.gov/MARC21/slim\"><leader/></record>");

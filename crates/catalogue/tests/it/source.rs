@@ -1,6 +1,6 @@
 //! An OAI-PMH server over real sockets, whose records and faults a test sets.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt::Write as _;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -26,6 +26,10 @@ struct Inner {
     pages_left: Option<usize>,
     pages: usize,
     last_from: Option<String>,
+    /// Records that pages of records leave out.
+    hidden: BTreeSet<String>,
+    /// Whether the server knows ListIdentifiers.
+    lists_ids: bool,
 }
 
 /// The server. It ends with the test.
@@ -37,7 +41,15 @@ pub(crate) struct Source {
 
 impl Source {
     pub(crate) async fn start() -> Self {
-        let inner = Inner { records: BTreeMap::new(), page_size: 10, pages_left: None, pages: 0, last_from: None };
+        let inner = Inner {
+            records: BTreeMap::new(),
+            page_size: 10,
+            pages_left: None,
+            pages: 0,
+            last_from: None,
+            hidden: BTreeSet::new(),
+            lists_ids: true,
+        };
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let source = Self { inner: Arc::new(Mutex::new(inner)), address: listener.local_addr().unwrap() };
         let router = axum::Router::new().fallback(answer).with_state(source.clone());
@@ -71,6 +83,16 @@ impl Source {
     /// Removes a record without a trace, as a repository without deleted headers does.
     pub(crate) fn forget(&self, id: &str) {
         self.with(|inner| inner.records.remove(id));
+    }
+
+    /// Leaves a record out of the pages, though the list of ids and the counts have it.
+    pub(crate) fn hide(&self, id: &str) {
+        self.with(|inner| inner.hidden.insert(id.to_owned()));
+    }
+
+    /// Lets the server refuse to list ids.
+    pub(crate) fn refuse_ids(&self) {
+        self.with(|inner| inner.lists_ids = false);
     }
 
     /// Lets the server fail after so many further pages; `None` lets it work.
@@ -118,9 +140,10 @@ fn respond(inner: &mut Inner, arguments: &HashMap<String, String>) -> (StatusCod
             left => {
                 inner.pages_left = left.map(|left| left - 1);
                 inner.pages += 1;
-                list(inner, argument("resumptionToken"), argument("from"))
+                list(inner, argument("resumptionToken"), argument("from"), false)
             }
         },
+        Some("ListIdentifiers") if inner.lists_ids => list(inner, argument("resumptionToken"), argument("from"), true),
         _ => "<error code=\"badVerb\">?</error>".to_owned(),
     };
     let text = format!(
@@ -131,7 +154,7 @@ fn respond(inner: &mut Inner, arguments: &HashMap<String, String>) -> (StatusCod
 }
 
 /// The token is `from/offset`.
-fn list(inner: &mut Inner, token: Option<&str>, from: Option<&str>) -> String {
+fn list(inner: &mut Inner, token: Option<&str>, from: Option<&str>, ids: bool) -> String {
     let (from, offset) = match token.and_then(|token| token.split_once('/')) {
         Some((from, offset)) => (from.to_owned(), offset.parse().unwrap()),
         None => {
@@ -145,14 +168,22 @@ fn list(inner: &mut Inner, token: Option<&str>, from: Option<&str>) -> String {
     if all.is_empty() {
         return "<error code=\"noRecordsMatch\">nothing</error>".to_owned();
     }
-    let mut out = "<ListRecords>".to_owned();
+    let verb = if ids { "ListIdentifiers" } else { "ListRecords" };
+    let mut out = format!("<{verb}>");
     for (id, entry) in all.iter().skip(offset).take(inner.page_size) {
         let status = if entry.xml.is_none() { " status=\"deleted\"" } else { "" };
-        let _ = write!(
-            out,
-            "<record><header{status}><identifier>oai:test:{id}</identifier><datestamp>{}</datestamp></header>",
+        let header = format!(
+            "<header{status}><identifier>oai:test:{id}</identifier><datestamp>{}</datestamp></header>",
             stamp(entry.datestamp)
         );
+        if ids {
+            out.push_str(&header);
+            continue;
+        }
+        if inner.hidden.contains(id.as_str()) {
+            continue;
+        }
+        let _ = write!(out, "<record>{header}");
         if let Some(xml) = &entry.xml {
             let _ = write!(out, "<metadata>{xml}</metadata>");
         }
@@ -161,6 +192,6 @@ fn list(inner: &mut Inner, token: Option<&str>, from: Option<&str>) -> String {
     let next = offset + inner.page_size;
     let total = all.len();
     let token = if next < total { format!("{from}/{next}") } else { String::new() };
-    let _ = write!(out, "<resumptionToken completeListSize=\"{total}\">{token}</resumptionToken></ListRecords>");
+    let _ = write!(out, "<resumptionToken completeListSize=\"{total}\">{token}</resumptionToken></{verb}>");
     out
 }

@@ -1,6 +1,7 @@
-//! `consort catalogue …`: the shared catalogue of a data directory.
+//! `consort catalogue …`: the shared catalogue of a data directory, or of a running hub.
 
-use std::path::PathBuf;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use catalogue::{Catalogue as Opened, HarvestSettings};
@@ -12,11 +13,13 @@ use search::{Index, Search as Searching};
 use serde_json::{Map, Value, json};
 use store::Store;
 
+use crate::commands::catalogue_api::{self, Where};
 use crate::commands::harvest;
 use crate::commands::serve::{database, load_keys};
 use crate::config::Config;
 use crate::failure::{Exit, Failure, Result};
 use crate::output::print_result;
+use crate::private;
 use crate::progress::Progress;
 
 /// Search the shared catalogue, explain its records, and load files into it.
@@ -29,7 +32,9 @@ pub(crate) enum Catalogue {
     /// Show the records and harvests of each institution.
     Status(Status),
     /// Fill this node's search index anew from the catalogue. The hub must not run.
-    RebuildIndex(Status),
+    RebuildIndex(RebuildIndex),
+    /// Show what harvests could not read, and write its bytes into files.
+    Damage(Damage),
     /// Search the catalogue.
     Search(Search),
 }
@@ -55,14 +60,36 @@ pub(crate) struct Explain {
     /// The institution; without it, every institution's record of this id is explained.
     #[arg(long)]
     institution: Option<String>,
-    /// The configuration file that `serve` uses.
-    #[arg(long, value_name = "FILE")]
-    config: Option<PathBuf>,
+    #[command(flatten)]
+    place: Where,
 }
 
 /// Show the records and harvests of each institution.
 #[derive(Args, Debug)]
 pub(crate) struct Status {
+    #[command(flatten)]
+    place: Where,
+}
+
+/// Fill this node's search index anew from the catalogue. The hub must not run.
+#[derive(Args, Debug)]
+pub(crate) struct RebuildIndex {
+    /// The configuration file that `serve` uses.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+/// Show what a harvest could not read.
+#[derive(Args, Debug)]
+pub(crate) struct Damage {
+    /// The institution.
+    institution: String,
+    /// The most places to show.
+    #[arg(long, default_value_t = 50)]
+    limit: u32,
+    /// A directory, into which the beginning of each place is written as a file.
+    #[arg(long, value_name = "DIR")]
+    to: Option<PathBuf>,
     /// The configuration file that `serve` uses.
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
@@ -76,9 +103,8 @@ pub(crate) struct Search {
     /// The most titles to show.
     #[arg(long, default_value_t = 10)]
     limit: usize,
-    /// The configuration file that `serve` uses.
-    #[arg(long, value_name = "FILE")]
-    config: Option<PathBuf>,
+    #[command(flatten)]
+    place: Where,
 }
 
 /// The catalogue of a data directory or server, with the hub's store.
@@ -182,7 +208,8 @@ impl Catalogue {
             Self::Explain(explain) => explain.run().await,
             Self::Status(status) => status.run().await,
             Self::RebuildIndex(place) => place.rebuild().await,
-            Self::Search(search) => search.run(),
+            Self::Damage(damage) => damage.run().await,
+            Self::Search(search) => search.run().await,
         }
     }
 }
@@ -220,7 +247,10 @@ fn without_source() -> Result<HarvestSettings> {
 
 impl Explain {
     async fn run(self) -> Result<()> {
-        let config = Config::load(self.config.as_deref())?;
+        if let Some(hub) = self.place.hub()? {
+            return catalogue_api::explain(&hub, &self.id, self.institution.as_deref()).await;
+        }
+        let config = Config::load(self.place.config.as_deref())?;
         let place = Place::open(&config).await?;
         let institutions = match &self.institution {
             Some(institution) => vec![institution.clone()],
@@ -282,14 +312,59 @@ fn describe(explained: &catalogue::Explanation) -> String {
 
 impl Status {
     async fn run(self) -> Result<()> {
-        let config = Config::load(self.config.as_deref())?;
+        if let Some(hub) = self.place.hub()? {
+            return catalogue_api::status(&hub).await;
+        }
+        let config = Config::load(self.place.config.as_deref())?;
         let place = Place::open(&config).await?;
         let (view, lines) = status(&place.catalogue).await.map_err(|error| failed(&error))?;
         place.close().await;
         print_result(&view, || lines.join("\n"));
         Ok(())
     }
+}
 
+impl Damage {
+    async fn run(self) -> Result<()> {
+        let config = Config::load(self.config.as_deref())?;
+        let place = Place::open(&config).await?;
+        let damage = place.catalogue.damage(&self.institution, self.limit).await.map_err(|error| failed(&error))?;
+        place.close().await;
+        let (mut views, mut lines) = (Vec::new(), Vec::new());
+        for place in &damage {
+            let file = match (&self.to, &place.bytes) {
+                (Some(directory), Some(bytes)) => Some(write_damage(directory, place.number, bytes)?),
+                _ => None,
+            };
+            let id = place.local_id.as_deref().unwrap_or("without a readable id");
+            let kept = place.bytes.as_ref().map_or(0, Vec::len);
+            let named = file.as_ref().map(|file| format!(", in {}", file.display())).unwrap_or_default();
+            lines.push(format!("{id}: {} ({kept} bytes kept{named})", place.reason));
+            views.push(json!({
+                "id": place.local_id,
+                "harvest": place.harvest.to_string(),
+                "reason": place.reason,
+                "bytes": kept,
+                "file": file.map(|file| file.display().to_string()),
+            }));
+        }
+        print_result(&json!(views), || {
+            if lines.is_empty() { "Everything could be read.".to_owned() } else { lines.join("\n") }
+        });
+        Ok(())
+    }
+}
+
+/// Writes the bytes of a place into a new file that only this user may read.
+fn write_damage(directory: &Path, number: i64, bytes: &[u8]) -> Result<PathBuf> {
+    let file = directory.join(format!("{number}.xml"));
+    let written =
+        private::make_dir(directory).and_then(|()| private::create(&file)).and_then(|mut open| open.write_all(bytes));
+    written.map_err(|error| Failure::new(format!("{} can't be written: {error}.", file.display())))?;
+    Ok(file)
+}
+
+impl RebuildIndex {
     async fn rebuild(self) -> Result<()> {
         let config = Config::load(self.config.as_deref())?;
         let place = Place::open(&config).await?;
@@ -340,8 +415,11 @@ async fn status(catalogue: &Opened) -> std::result::Result<(Value, Vec<String>),
 }
 
 impl Search {
-    fn run(self) -> Result<()> {
-        let config = Config::load(self.config.as_deref())?;
+    async fn run(self) -> Result<()> {
+        if let Some(hub) = self.place.hub()? {
+            return catalogue_api::search(&hub, &self.query, self.limit).await;
+        }
+        let config = Config::load(self.place.config.as_deref())?;
         let index = open_index(&config)?;
         let query = search::plain::parse(&self.query)
             .map_err(|error| Failure::usage(format!("The query can't be read: {error}.")))?;

@@ -1,6 +1,5 @@
 //! `consort harvest`: harvests an institution's records into the catalogue.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use catalogue::{Catalogue, Harvest as Harvesting, HarvestSettings, Kind, Report, Run};
@@ -10,12 +9,13 @@ use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 
 use crate::commands::catalogue::Place;
+use crate::commands::catalogue_api::{self, Where};
 use crate::config::Config;
 use crate::failure::{Exit, Failure, Result};
 use crate::output::print_result;
 use crate::progress::Progress;
 
-/// Harvest an institution's records into the catalogue, also while the hub runs.
+/// Harvest an institution's records into the catalogue: in a data directory, also while the hub runs, or at a running hub.
 #[derive(Args, Debug)]
 pub(crate) struct Harvest {
     /// The institution's code.
@@ -23,14 +23,16 @@ pub(crate) struct Harvest {
     /// Harvest all records, and remove those that the source no longer has.
     #[arg(long)]
     full: bool,
-    /// The configuration file that `serve` uses.
-    #[arg(long, value_name = "FILE")]
-    config: Option<PathBuf>,
+    #[command(flatten)]
+    place: Where,
 }
 
 impl Harvest {
     pub(crate) async fn run(self) -> Result<()> {
-        let config = Config::load(self.config.as_deref())?;
+        if let Some(hub) = self.place.hub()? {
+            return catalogue_api::harvest(&hub, &self.institution, self.full).await;
+        }
+        let config = Config::load(self.place.config.as_deref())?;
         let place = Place::open(&config).await?;
         let settings = place.settings(&self.institution).await?.ok_or_else(|| {
             Failure::new(format!("The institution {} has no harvest settings.", self.institution)).advice(
@@ -85,19 +87,18 @@ fn show_progress(catalogue: Catalogue, institution: String, progress: Progress) 
             if let Ok(runs) = catalogue.runs(&institution, 1).await
                 && let Some(run) = runs.first()
             {
-                progress.set(line(run));
+                let seconds = run.updated_at.duration_since(run.started_at).as_secs_f64();
+                progress.set(line(&run.institution, seconds, run.report.records, run.report.source_count));
             }
         }
     })
 }
 
 /// Returns the line of a harvest under way.
-fn line(run: &Run) -> String {
-    let seconds = run.updated_at.duration_since(run.started_at).as_secs_f64().max(0.001);
-    let records = run.report.records;
-    let rate = records as f64 / seconds;
-    let mut line = format!("Harvesting {}: {records} records, {rate:.0} a second", run.institution);
-    if let Some(count) = run.report.source_count.filter(|count| *count > records && rate > 0.0) {
+pub(crate) fn line(institution: &str, seconds: f64, records: u64, source_count: Option<u64>) -> String {
+    let rate = records as f64 / seconds.max(0.001);
+    let mut line = format!("Harvesting {institution}: {records} records, {rate:.0} a second");
+    if let Some(count) = source_count.filter(|count| *count > records && rate > 0.0) {
         let left = (count - records) as f64 / rate;
         line.push_str(&format!(", of {count}, about {left:.0} s left"));
     }
@@ -119,27 +120,36 @@ pub(crate) fn view(run: &Run) -> Value {
 
 /// Describes the report of a run.
 pub(crate) fn describe(run: &Run) -> String {
-    let Report { records, new, changed, unchanged, shown, deleted, removed, .. } = run.report;
+    describe_report(&run.institution, run.kind.name(), &run.report)
+}
+
+/// Describes a report.
+pub(crate) fn describe_report(institution: &str, kind: &str, report: &Report) -> String {
+    let Report { records, new, changed, unchanged, shown, deleted, removed, .. } = report;
     let mut text = format!(
-        "Harvested {records} records of {} ({}): {new} new, {changed} changed, {unchanged} as before.\n\
+        "Harvested {records} records of {institution} ({kind}): {new} new, {changed} changed, {unchanged} as before.\n\
          Shown {shown}, suppressed {}, deleted {deleted}, no longer in the source {removed}, failed {}.",
-        run.institution,
-        run.kind.name(),
-        run.report.suppressions(),
-        run.report.failures(),
+        report.suppressions(),
+        report.failures(),
     );
-    for (rule, count) in &run.report.suppressed {
+    for (rule, count) in &report.suppressed {
         text.push_str(&format!("\n  suppressed by {rule}: {count}"));
     }
-    for (reason, count) in &run.report.failed {
+    for (reason, count) in &report.failed {
         text.push_str(&format!("\n  failed, {reason}: {count}"));
     }
-    match run.report.difference {
+    match report.difference {
         Some(0) => text.push_str("\nThe source has as many."),
-        Some(difference) => text.push_str(&format!("\nDifference to the source's own count: {difference}.")),
+        Some(more @ 1..) => text.push_str(&format!("\nThe source has {more} more records, which were not read.")),
+        Some(fewer) => text.push_str(&format!("\nThe source counts {} fewer records than were read.", fewer.abs())),
         None => {}
     }
-    for note in &run.report.notes {
+    for (what, ids) in [("not read", &report.not_read), ("no longer in the source", &report.removed_ids)] {
+        if !ids.is_empty() {
+            text.push_str(&format!("\n  {what}: {}", ids.join(", ")));
+        }
+    }
+    for note in &report.notes {
         text.push_str(&format!("\n{note}"));
     }
     text

@@ -2,6 +2,8 @@
 
 mod audit;
 mod catalogue;
+mod catalogue_api;
+mod choices;
 mod demo;
 mod docs;
 mod doctor;
@@ -9,11 +11,14 @@ mod harvest;
 mod institution;
 mod key;
 mod patron;
+mod placing;
+mod policy;
 mod request;
 mod serve;
 mod sim;
 mod staff_actions;
 mod store;
+mod titles;
 mod user;
 
 use clap::Subcommand;
@@ -35,11 +40,18 @@ pub(crate) enum Command {
     /// Set up institutions and check them.
     #[command(subcommand)]
     Institution(institution::Institution),
-    /// Harvest an institution's records into the catalogue, also while the hub runs.
+    /// Show, set and try the policy for the choice of the supplier.
+    #[command(subcommand)]
+    Policy(policy::Policy),
+    /// Harvest an institution's records into the catalogue, in a data directory or at a running hub.
     Harvest(harvest::Harvest),
     /// Search the shared catalogue, explain its records, and load files into it.
     #[command(subcommand)]
     Catalogue(catalogue::Catalogue),
+    /// Search the shared catalogue of a running hub.
+    Search(titles::Search),
+    /// Show which copies of a title can be requested now.
+    Availability(titles::Availability),
     /// Make, list, rotate and revoke keys of the API.
     #[command(subcommand)]
     Key(key::Key),
@@ -74,8 +86,11 @@ impl Command {
             Self::Serve(serve) => serve.run().await,
             Self::Request(request) => request.run().await,
             Self::Institution(institution) => institution.run().await,
+            Self::Policy(policy) => policy.run().await,
             Self::Harvest(harvest) => harvest.run().await,
             Self::Catalogue(catalogue) => catalogue.run().await,
+            Self::Search(search) => search.run().await,
+            Self::Availability(availability) => availability.run().await,
             Self::Key(key) => key.run().await,
             Self::User(user) => user.run().await,
             Self::Docs(docs) => docs.run(),
@@ -98,8 +113,11 @@ impl Command {
             Self::Sim(_)
             | Self::Request(_)
             | Self::Institution(_)
+            | Self::Policy(_)
             | Self::Harvest(_)
             | Self::Catalogue(_)
+            | Self::Search(_)
+            | Self::Availability(_)
             | Self::Key(_)
             | Self::User(_)
             | Self::Audit(_)
@@ -123,8 +141,11 @@ impl Command {
             Self::Demo(_)
             | Self::Request(_)
             | Self::Institution(_)
+            | Self::Policy(_)
             | Self::Harvest(_)
             | Self::Catalogue(_)
+            | Self::Search(_)
+            | Self::Availability(_)
             | Self::Key(_)
             | Self::User(_)
             | Self::Docs(_)

@@ -5,6 +5,8 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::api::{Hub, HubArgs};
+use crate::commands::choices::Choices;
+use crate::commands::placing::{Place, Preview};
 use crate::commands::staff_actions::StaffAction;
 use crate::failure::{Failure, Result};
 use crate::output::{print_result, remark};
@@ -19,43 +21,18 @@ const LARGEST_PAGE: u32 = 200;
 pub(crate) enum Request {
     /// Place a request for a patron.
     Place(Place),
+    /// Say what would become of a request, without placing it.
+    Preview(Preview),
     /// Show one request with its timeline.
     Show(Show),
+    /// Show which copies the hub chose for a request, with the reason for each copy.
+    Choices(Choices),
     /// List requests, newest first.
     List(List),
     /// Cancel a request.
     Cancel(Cancel),
     #[command(flatten)]
     Act(StaffAction),
-}
-
-/// Place a request for a patron.
-#[derive(Args, Debug)]
-pub(crate) struct Place {
-    #[command(flatten)]
-    hub: HubArgs,
-    /// The agency the patron belongs to.
-    #[arg(long)]
-    agency: String,
-    /// The patron: primary id, barcode or e-mail.
-    #[arg(long)]
-    patron: String,
-    /// The code of the pickup location.
-    #[arg(long, value_name = "CODE")]
-    pickup: String,
-    /// A copy, as INSTITUTION:BARCODE; or any copy of a record, as INSTITUTION:record:MMS_ID, with :VOLUME after it for one
-    /// volume. May be given several times, best first.
-    #[arg(long = "copy", value_name = "COPY", required = true)]
-    copies: Vec<String>,
-    /// The wanted volume, such as "v.3", for all copies that name none of their own.
-    #[arg(long)]
-    volume: Option<String>,
-    /// The last day on which the patron can use the item, such as 2026-12-31.
-    #[arg(long, value_name = "DATE")]
-    needed_until: Option<String>,
-    /// The patron is at the lender's desk with the item in hand (walk-up).
-    #[arg(long)]
-    expedited: bool,
 }
 
 /// Show one request with its timeline.
@@ -132,53 +109,14 @@ impl Request {
     pub(crate) async fn run(self) -> Result<()> {
         match self {
             Self::Place(place) => place.run().await,
+            Self::Preview(preview) => preview.run().await,
             Self::Show(show) => show.run().await,
+            Self::Choices(choices) => choices.run().await,
             Self::List(list) => list.run().await,
             Self::Cancel(cancel) => cancel.run().await,
             Self::Act(act) => act.run().await,
         }
     }
-}
-
-impl Place {
-    async fn run(self) -> Result<()> {
-        let copies = self.copies.iter().map(|text| copy(text)).collect::<Result<Vec<_>>>()?;
-        let body = json!({
-            "agency": self.agency, "patron": self.patron, "pickup_location": self.pickup, "copies": copies,
-            "volume": self.volume,
-            "needed_until": self.needed_until, "expedited": self.expedited,
-        });
-        let placed = Hub::new(&self.hub)?.call(Method::POST, "/api/v1/requests", Some(&body)).await?;
-        print_result(&placed, || {
-            let code = placed["pickup_code"].as_str().map(|code| format!("\nPickup code for the patron: {code}"));
-            format!("{}{}", state_of(&placed), code.unwrap_or_default())
-        });
-        Ok(())
-    }
-}
-
-pub(crate) fn copy(text: &str) -> Result<Value> {
-    let parts: Vec<&str> = text.splitn(4, ':').map(str::trim).collect();
-    match parts.as_slice() {
-        [institution, "record", mms @ ..] if !institution.is_empty() && mms.iter().all(|part| !part.is_empty()) => {
-            match mms {
-                [bib] => Ok(json!({"institution": institution, "bib": bib})),
-                [bib, volume] => Ok(json!({"institution": institution, "bib": bib, "volume": volume})),
-                _ => Err(no_copy(text)),
-            }
-        }
-        [institution, barcode] if !institution.is_empty() && !barcode.is_empty() => {
-            Ok(json!({"institution": institution, "barcode": barcode}))
-        }
-        _ => Err(no_copy(text)),
-    }
-}
-
-fn no_copy(text: &str) -> Failure {
-    Failure::usage(format!("{text:?} names no copy.")).advice(
-        "Write INSTITUTION:BARCODE, such as 01LEND:31999000000011; or INSTITUTION:record:MMS_ID for any copy of a record, \
-         with :VOLUME after it for one volume.",
-    )
 }
 
 /// Returns a request's id, status and outcome in one line.
@@ -353,17 +291,6 @@ pub(crate) fn text(value: &Value) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn copy_is_named_by_institution_and_barcode() {
-        assert_eq!(copy("01LEND: 31999 ").unwrap(), json!({"institution": "01LEND", "barcode": "31999"}));
-        assert!(copy("31999").is_err());
-        assert!(copy(":31999").is_err());
-        assert_eq!(copy("01LEND:record:99").unwrap(), json!({"institution": "01LEND", "bib": "99"}));
-        let volume = copy("01LEND:record:99:v. 2").unwrap();
-        assert_eq!(volume, json!({"institution": "01LEND", "bib": "99", "volume": "v. 2"}));
-        assert!(copy("01LEND:record").is_err() && copy("01LEND:record:").is_err());
-    }
 
     #[test]
     fn code_is_one_segment_or_refused() {

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use availability::Availability;
 use catalogue::{Running, Service};
 use clap::Args;
 use engine::{Clock as _, Engine, Ids, SystemClock};
@@ -26,6 +27,7 @@ use crate::config_keys;
 use crate::failure::{Failure, Result};
 use crate::output::{self, print_out};
 use crate::private;
+use crate::titles::LiveTitles;
 
 /// The time that answers and intents in progress have at a stop. Together with the rest, the hub stops within 10
 /// seconds.
@@ -101,8 +103,14 @@ impl Serve {
         let catalogue = start_catalogue(config, &store).await?;
         let index = Arc::clone(&catalogue.opened.index);
         let opened = catalogue.opened.catalogue.clone();
-        let state =
-            web_state(config, &engine, keys).with_index(index).with_catalogue(opened).stopped_by(stopped.clone());
+        let (runtime, systems) = engine.shared();
+        let availability = Arc::new(Availability::new(runtime, systems, config.availability_settings()));
+        engine.set_titles(Arc::new(LiveTitles::new(opened.clone(), Arc::clone(&availability))));
+        let state = web_state(config, &engine, keys)
+            .with_index(index)
+            .with_catalogue(opened)
+            .with_availability(availability)
+            .stopped_by(stopped.clone());
         let router =
             web::router(state.clone()).map_err(|error| Failure::new(format!("The hub can't start: {error}.")))?;
         let worker = tokio::spawn(Arc::clone(&engine).run(on(stopped.clone())));

@@ -5,7 +5,8 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::api::{Hub, HubArgs};
-use crate::commands::request::{copy, path_part, state_of, text};
+use crate::commands::placing::copy;
+use crate::commands::request::{path_part, state_of, text};
 use crate::failure::Result;
 use crate::output::print_result;
 use crate::table::table;

@@ -7,7 +7,7 @@ use crate::patience::eventually;
 use crate::program::{BORROWER, LENDER, Processes};
 
 /// Gives the lender harvest settings.
-async fn set_harvest(processes: &Processes, code: &str, further: &Value) {
+pub(crate) async fn set_harvest(processes: &Processes, code: &str, further: &Value) {
     let path = format!("/institutions/{code}");
     let mut institution = processes.api(Method::GET, &path, None).await;
     let at = if code == LENDER { processes.lender } else { processes.borrower };
@@ -18,7 +18,7 @@ async fn set_harvest(processes: &Processes, code: &str, further: &Value) {
     processes.api(Method::PUT, &path, Some(&body)).await;
 }
 
-fn run(processes: &Processes, args: &[&str]) -> Value {
+pub(crate) fn run(processes: &Processes, args: &[&str]) -> Value {
     let config = processes.config.to_str().unwrap();
     let args: Vec<&str> = ["--json"].into_iter().chain(args.iter().copied()).chain(["--config", config]).collect();
     serde_json::from_str(&processes.output(&args)).unwrap()

@@ -20,10 +20,12 @@ mod patience;
 mod pipes;
 #[cfg(feature = "failpoints")]
 mod points;
+mod policy;
 mod program;
 #[cfg(feature = "failpoints")]
 mod rotating;
 mod secrets;
 mod setting_up;
+mod titles;
 mod users;
 mod webhooks;

@@ -306,6 +306,7 @@ impl World {
             agency: "BORROW".into(),
             patron: PATRON.into(),
             pickup_location: "BORROW-MAIN".into(),
+            title: None,
             copies: vec![copy(LENDER, &self.barcode), copy(OTHER, &presets::barcode(OTHER, 'M', 2))],
             needed_until: None,
             expedited: false,
@@ -499,6 +500,7 @@ pub(crate) fn copy(institution: &str, barcode: &str) -> CopyRef {
         item: None,
         barcode: Some(Barcode::from(barcode)),
         volume: None,
+        queued: false,
         chosen_by_staff: false,
         tried_items: Vec::new(),
     }

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use super::{observations, reject_supplier};
 use crate::attention::{StaffCase, StaffCaseCause};
-use crate::copy::Copy;
+use crate::copy::{Copy, CopyRef};
 use crate::effect::{Effect, Side};
 use crate::effect_result::EffectResult;
 use crate::ids::{Barcode, ItemId, PatronId, PickupLocationCode};
@@ -29,6 +29,7 @@ pub(super) fn record_effect_result(request: &mut Request, result: &EffectResult,
             agency_note(verified.agency)
         }
         EffectResult::PatronRefused(cause) => patron_refused(request, cause),
+        EffectResult::CopiesFound { copies, summary } => copies_found(request, copies, summary),
         EffectResult::SupplierChosen(copy) => supplier_chosen(request, copy),
         EffectResult::CandidateUnfit(refusal) => {
             record_effect_done(request, Effect::ChooseSupplier);
@@ -148,6 +149,17 @@ fn patron_refused(request: &mut Request, cause: &PatronRefusal) -> Option<String
     Some(note)
 }
 
+fn copies_found(request: &mut Request, copies: &[CopyRef], summary: &str) -> Option<String> {
+    record_effect_done(request, Effect::FindCopies);
+    request.wanted.as_mut()?.note_ranking(copies.len());
+    // Staff may have named a copy in the meantime, which goes before these.
+    request.candidates.extend(copies.iter().cloned());
+    if request.candidates.is_empty() {
+        add_refusal(request, Refusal::new(Refusal::NO_COPY_OF_TITLE, summary));
+    }
+    Some(summary.to_owned())
+}
+
 fn supplier_chosen(request: &mut Request, copy: &Copy) -> Option<String> {
     record_effect_done(request, Effect::ChooseSupplier);
     let institution = request.candidates.first()?.institution.clone();
@@ -155,6 +167,8 @@ fn supplier_chosen(request: &mut Request, copy: &Copy) -> Option<String> {
         return candidate_unfit(request, refusal);
     }
     let workflow = workflow(request, &institution);
+    note_tried(request, Some(&copy.item));
+    let queued = request.candidates.first().is_some_and(|candidate| candidate.queued);
     match request.candidates.first_mut() {
         // If the lender refuses this copy, another copy of the record may do.
         Some(any) if any.item.is_none() && any.barcode.is_none() => any.tried_items.push(copy.item.clone()),
@@ -166,7 +180,11 @@ fn supplier_chosen(request: &mut Request, copy: &Copy) -> Option<String> {
     if request.pickup_side.is_none() && workflow.virtual_sides().contains(&Side::Pickup) {
         request.pickup_side = Some(Box::default());
     }
-    request.supply = Some(Supply::new(institution, copy.clone()));
+    let mut supply = Supply::new(institution, copy.clone());
+    if queued {
+        (supply.queued, supply.lent_to_another, supply.item) = (true, true, ItemState::OnLoan);
+    }
+    request.supply = Some(supply);
     None
 }
 
@@ -212,9 +230,22 @@ fn workflow(request: &Request, lender: &crate::InstitutionCode) -> Workflow {
 
 fn candidate_unfit(request: &mut Request, refusal: Refusal) -> Option<String> {
     if !request.candidates.is_empty() {
+        note_tried(request, None);
         request.candidates.remove(0);
     }
     let note = refusal.explanation.clone();
+    add_refusal(request, refusal);
+    Some(note)
+}
+
+/// Notes that the first candidate was tried for the wanted title, and with it the item that was chosen of its record.
+fn note_tried(request: &mut Request, item: Option<&ItemId>) {
+    let (Some(wanted), Some(candidate)) = (&mut request.wanted, request.candidates.first()) else { return };
+    let item = item.cloned().or_else(|| candidate.item.clone());
+    wanted.note_tried(&CopyRef { item, ..candidate.clone() });
+}
+
+fn add_refusal(request: &mut Request, refusal: Refusal) {
     // If every copy is refused, the caller learns why each was.
     let mut earlier: Vec<Refusal> = Vec::new();
     if let Some(mut before) = request.refusal.take() {
@@ -222,7 +253,6 @@ fn candidate_unfit(request: &mut Request, refusal: Refusal) -> Option<String> {
         earlier.push(before);
     }
     request.refusal = Some(Refusal { other_refusals: earlier, ..refusal });
-    Some(note)
 }
 
 fn virtual_patron_ready(request: &mut Request, side: Side, id: &PatronId) {
@@ -404,6 +434,13 @@ fn effect_refused(request: &mut Request, effect: Effect, refusal: &Refusal) -> O
         return Some(note);
     }
     match effect {
+        Effect::FindCopies => {
+            if let Some(wanted) = &mut request.wanted {
+                wanted.exhausted = true;
+            }
+            add_refusal(request, refusal.clone());
+            return Some(note);
+        }
         Effect::ChooseSupplier => return candidate_unfit(request, refusal.clone()),
         Effect::PlaceHold(Side::Lender)
             if refusal.code == Refusal::NO_SUCH_PATRON && forget_virtual_patron(request) =>

@@ -14,6 +14,8 @@ mod refusals;
 mod retention;
 mod staff_acts;
 mod standard;
+mod supplier;
+mod titles;
 mod total;
 mod walk;
 mod while_out;

@@ -4,8 +4,8 @@
 use std::collections::{HashMap, VecDeque};
 
 use lending::{
-    Attention, Cancellation, CancelledBy, Closure, Command, Condition, Deadline, Effect, EffectResult, Event, Hold,
-    HoldEnd, HoldState, ItemState, LoanState, Observation, Observed, Outcome, Refusal, Request, Settlement, Side,
+    Attention, Cancellation, CancelledBy, Closure, Command, Condition, CopyRef, Deadline, Effect, EffectResult, Event,
+    Hold, HoldEnd, HoldState, ItemState, LoanState, Observation, Observed, Outcome, Refusal, Request, Settlement, Side,
     Status, Tracked, VirtualSide, decide, example,
 };
 
@@ -112,6 +112,12 @@ fn outcomes(effect: Effect) -> Vec<Event> {
         let seen = item(ItemState::InTransit);
         outcomes.push(EffectResult::HoldCancelledAfterDispatch { observation: seen }.into());
     }
+    if effect == Effect::FindCopies {
+        let none = EffectResult::CopiesFound { copies: Vec::new(), summary: "No copy.".to_owned() };
+        let queued = CopyRef { queued: true, ..example::candidate("31999") };
+        let lent = EffectResult::CopiesFound { copies: vec![queued], summary: "One lent copy.".to_owned() };
+        outcomes.extend([none.into(), lent.into()]);
+    }
     if effect == Effect::ChooseSupplier {
         outcomes.push(EffectResult::CandidateUnfit(refusal()).into());
     } else if !effect.is_clean_up() {
@@ -126,6 +132,10 @@ fn essence(request: &Request) -> Request {
     let nameless = |_| Refusal::new("", "");
     let lost = |state: &ItemState| matches!(state, ItemState::Lost | ItemState::ClaimedReturned);
     request.undo = None;
+    if let Some(wanted) = &mut request.wanted {
+        wanted.tried.clear();
+        wanted.rankings = 0;
+    }
     request.earlier_suppliers.clear();
     request.attention = Attention::None;
     request.out_of_sequence = false;
@@ -163,6 +173,7 @@ fn essence(request: &Request) -> Request {
 /// At the end only what is still open counts.
 fn only_what_remains(request: &mut Request) {
     request.candidates.clear();
+    request.wanted = None;
     request.conditions.clear();
     request.cancellation = None;
     request.settlement = None;
@@ -173,6 +184,7 @@ fn only_what_remains(request: &mut Request) {
         supply.item = ItemState::InPlace;
         supply.dispatched = false;
         supply.refusal = None;
+        supply.queued = false;
         supply.loan = Tracked::NotCreated;
     }
     let here = &mut request.borrower;
@@ -373,4 +385,10 @@ fn every_state_has_a_way_to_the_end_whatever_staff_do() {
 fn every_state_has_a_way_to_the_end_where_the_virtual_item_is_made_at_dispatch() {
     let late = Request { virtual_item_at_dispatch: true, ..example::placed() };
     every_state_has_a_way_to_the_end(&late, closures());
+}
+
+#[test]
+fn every_state_of_a_request_for_a_title_has_a_way_to_the_end() {
+    let events = closures().into_iter().chain(others().into_iter().take(2)).collect();
+    every_state_has_a_way_to_the_end(&example::placed_for_a_title(), events);
 }

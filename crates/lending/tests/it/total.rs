@@ -17,7 +17,7 @@ use crate::walk::{
 /// A request in each status, and in some with a condition.
 fn requests() -> Vec<(String, Request)> {
     let mut found: Vec<(String, Request)> = Vec::new();
-    let mut lent_out: Vec<(String, Request)> = Vec::new();
+    let mut special: Vec<(String, Request)> = Vec::new();
     let mut keep = |walk: &Walk| {
         let conditions: Vec<&str> = walk.request.conditions.iter().map(|condition| condition.name()).collect();
         let name = if conditions.is_empty() {
@@ -36,6 +36,9 @@ fn requests() -> Vec<(String, Request)> {
         walk.request.candidates.push(example::candidate_elsewhere("32000"));
         walk
     };
+    let title = decide(&example::placed_for_a_title(), &Command::Place.into(), example::noon()).next;
+    let verified = decide(&title, &willing(Effect::VerifyPatron).into(), example::noon()).next;
+    special.push(("PATRON_VERIFIED, for a title".to_owned(), verified));
     let mut walk = two_lenders();
     while let Some(effect) = walk.request.in_flight {
         keep(&walk);
@@ -71,7 +74,7 @@ fn requests() -> Vec<(String, Request)> {
                 observation: lent_to_another(),
                 source: lending::ObservationSource::Poll,
             });
-            lent_out.push(("READY_FOR_PICKUP, lent to another".to_owned(), lent.request));
+            special.push(("READY_FOR_PICKUP, lent to another".to_owned(), lent.request));
         }
         if walk.status() == Status::PickupTransit {
             let mut missing = copy_of(&walk);
@@ -111,7 +114,7 @@ fn requests() -> Vec<(String, Request)> {
     walk.run();
     keep(&walk);
     passed_through(&mut found);
-    found.extend(lent_out);
+    found.extend(special);
     found
 }
 

@@ -72,6 +72,9 @@ pub(crate) fn willing(effect: Effect) -> EffectResult {
     let loan = |id: &str, days: i64| Loan { id: id.into(), due: Some(after_days(days)) };
     match effect {
         Effect::VerifyPatron => EffectResult::PatronVerified(example::verified()),
+        Effect::FindCopies => {
+            EffectResult::CopiesFound { copies: vec![example::candidate("31999")], summary: "One copy.".to_owned() }
+        }
         Effect::ChooseSupplier => EffectResult::SupplierChosen(Box::new(example::copy("31999"))),
         Effect::EnsureVirtualPatron(side) => EffectResult::VirtualPatronReady { side, id: "dcb-1".into() },
         Effect::PlaceHold(side) => EffectResult::HoldPlaced { side, hold: hold(), pickup: None },

@@ -147,6 +147,7 @@ impl World {
             Effect::DeleteVirtualItem(_) => there.item = None,
             Effect::CheckIn(_)
             | Effect::VerifyPatron
+            | Effect::FindCopies
             | Effect::EnsureVirtualPatron(_)
             | Effect::CreateVirtualBib(_)
             | Effect::CreateVirtualHolding(_)

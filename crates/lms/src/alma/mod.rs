@@ -8,6 +8,7 @@
 //! - `circulation`: renewals, due dates, another pickup location, a loan closed by hand.
 //! - `batch`: lists that show changes of many requests at once.
 //! - `leavers`: the removal of virtual patrons that nobody needs any more.
+//! - `copies`: which copies of a record can be lent.
 //! - `eligibility`: reads of a patron, and the reasons why they may not borrow.
 //! - `reads`: reads of a copy, and of an item with hold and loan.
 //! - `shelves`: which pickup locations have a hold shelf.
@@ -25,6 +26,7 @@ mod batch;
 mod borrower;
 mod check;
 mod circulation;
+mod copies;
 mod eligibility;
 mod errors;
 mod leavers;
@@ -62,6 +64,7 @@ pub use self::settings::Settings;
 use crate::connect::{Adapter, Operation};
 use crate::error::Result;
 use crate::finding::{Finding, Registration};
+use crate::held_copies::{BibCopies, CopiesDetail};
 use crate::host::{
     Attempt, HostLms, ItemRef, LenderHold, MarkedHold, PatronCheck, PatronHold, PollQuery, VirtualItem,
     VirtualItemDeletion, VirtualPatron, VirtualPatronRemoval, Withdrawn,
@@ -171,6 +174,7 @@ fn priority_of_calls() -> alma::Priority {
     match crate::priority::current_priority() {
         Priority::Patron => alma::Priority::Patron,
         Priority::Circulation => alma::Priority::Circulation,
+        Priority::Availability => alma::Priority::Availability,
         Priority::Poll => alma::Priority::Poll,
         Priority::Bulk => alma::Priority::Bulk,
     }
@@ -180,6 +184,7 @@ fn to_priority(priority: alma::Priority) -> Priority {
     match priority {
         alma::Priority::Patron => Priority::Patron,
         alma::Priority::Circulation => Priority::Circulation,
+        alma::Priority::Availability => Priority::Availability,
         alma::Priority::Poll => Priority::Poll,
         alma::Priority::Bulk => Priority::Bulk,
     }
@@ -246,6 +251,10 @@ impl HostLms for Alma {
 
     async fn resolve_copy(&self, named: &CopyRef) -> Result<Result<Copy, Refusal>> {
         self.read_copy(named).await
+    }
+
+    async fn read_copies(&self, bib: &BibId, detail: CopiesDetail) -> Result<BibCopies> {
+        self.copies_of(bib, detail).await
     }
 
     fn check_item_type(&self, item_type: &ItemType) -> Option<Refusal> {

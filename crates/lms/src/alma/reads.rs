@@ -13,7 +13,6 @@ use super::errors::to_lms_error;
 use super::lender::{Lent, loan_of};
 use super::mapping::{closure, hold_state, item_state};
 use super::records::hold_marker;
-use super::unrequestable::describe;
 use crate::error::{Error, Result};
 use crate::host::PollQuery;
 
@@ -43,7 +42,7 @@ impl Alma {
         if let Some(Err(refusal)) = named.volume.as_deref().map(|wanted| check_volume(wanted, &volume_of(&item))) {
             return Ok(Err(refusal));
         }
-        let copy = self.lendable(&item).await?;
+        let copy = self.lendable(&item, named.queued).await?;
         match &named.bib {
             Some(bib) => self.with_title_of(bib, copy).await,
             None => Ok(copy),
@@ -90,80 +89,12 @@ impl Alma {
         }
         let is_tried = |item: &&Item| named.tried_items.iter().any(|tried| tried.as_str() == item.pid.as_str());
         for item in items.into_iter().filter(|item| !is_tried(item)) {
-            match self.lendable(item).await? {
+            match self.lendable(item, named.queued).await? {
                 Ok(copy) => return self.with_title_of(bib, Ok(copy)).await,
                 Err(refusal) => refused = refusal,
             }
         }
         Ok(Err(refused))
-    }
-
-    /// Checks that an item can be requested: on its shelf, not hidden (by bib, holding or location), without a waiting
-    /// request, lent by policy and location, and of a mapped type. A temporary location counts, not the permanent one.
-    async fn lendable(&self, item: &Item) -> Result<Result<Copy, Refusal>> {
-        match self.fit(item) {
-            Err(refusal) => Ok(Err(refusal)),
-            Ok(copy) => {
-                let hidden = self.is_suppressed(&copy.library.as_str().into(), &copy.location.as_str().into()).await?;
-                Ok(if hidden {
-                    Err(unfit("COPY_SUPPRESSED", "The lender has hidden the item's location from discovery."))
-                } else {
-                    Ok(copy)
-                })
-            }
-        }
-    }
-
-    fn fit(&self, item: &Item) -> Result<Copy, Refusal> {
-        if item.bib_suppressed || item.holding_suppressed {
-            return Err(unfit("COPY_SUPPRESSED", "The lender has hidden the item from discovery."));
-        }
-        if !item.is_in_place() {
-            let state = describe(&item_state(item));
-            return Err(unfit("COPY_NOT_AVAILABLE", &format!("The item can't be requested now: {state}.")));
-        }
-        if item.requested == Some(true) {
-            return Err(unfit("COPY_REQUESTED", "Somebody else waits for the item."));
-        }
-        if let Some(policy) =
-            item.policy.as_ref().filter(|policy| self.settings.non_lendable_item_policies.contains(policy.as_str()))
-        {
-            return Err(unfit(
-                "COPY_NOT_LENT",
-                &format!("The lender doesn't lend items of the policy {} to other libraries.", policy.as_str()),
-            ));
-        }
-        let material = item.material_type.as_ref().map(|coded| coded.as_str().to_owned()).unwrap_or_default();
-        let Some(item_type) = self.settings.item_types.get(&material) else {
-            return Err(unfit(
-                "ITEM_TYPE_UNMAPPED",
-                &format!("The hub has no item type for the lender's material type {material:?}. Add it to item_types."),
-            ));
-        };
-        let (Some(library), Some(location)) = (&item.library, &item.location) else {
-            return Err(unfit("COPY_WITHOUT_PLACE", "The item's record names no library or no location."));
-        };
-        let place = format!("{}/{}", library.as_str(), location.as_str());
-        if self.settings.non_lendable_locations.contains(&place) {
-            return Err(unfit(
-                "COPY_NOT_LENT",
-                &format!("The lender doesn't lend items of the location {place} to other libraries."),
-            ));
-        }
-        let Some(barcode) = &item.barcode else {
-            return Err(unfit("COPY_WITHOUT_BARCODE", "The item has no barcode, so the borrower could not scan it."));
-        };
-        Ok(Copy {
-            bib: item.mms_id.as_str().into(),
-            holding: item.holding_id.as_str().into(),
-            item: item.pid.as_str().into(),
-            barcode: Barcode::from(barcode.as_str()),
-            library: library.as_str().into(),
-            location: location.as_str().into(),
-            item_type: item_type.clone(),
-            title: Title::bounded(item.title.as_deref().unwrap_or_default(), item.author.as_deref()),
-            volume: volume_of(item),
-        })
     }
 
     /// Reads a side. If staff have moved its item, the observation has the new address.
@@ -346,10 +277,10 @@ fn is_polled_hold(what: &PollQuery, row: &alma::Request) -> bool {
     }
 }
 
-fn volume_of(item: &Item) -> Volume {
+pub(super) fn volume_of(item: &Item) -> Volume {
     Volume::new(item.description.as_deref(), &item.enumeration, &item.chronology)
 }
 
-fn unfit(code: &str, explanation: &str) -> Refusal {
+pub(super) fn unfit(code: &str, explanation: &str) -> Refusal {
     Refusal::new(code, explanation)
 }

@@ -170,6 +170,9 @@ impl Settings {
                 background_percent: from.number("background_percent", 1, 100).unwrap_or(50),
                 calls_per_day: from.number("calls_per_day", 1, u32::MAX).map(u64::from),
                 reserve: from.number("reserve_calls_per_day", 0, u32::MAX).map(u64::from),
+                availability_percent: from
+                    .number("availability_percent", 0, 90)
+                    .unwrap_or(QuotaSettings::default().availability_percent),
                 batch_poll_percent: from
                     .number("batch_poll_percent", 0, 50)
                     .unwrap_or(QuotaSettings::default().batch_poll_percent),

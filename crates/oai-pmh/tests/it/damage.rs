@@ -53,6 +53,18 @@ fn damage_names_its_byte() {
 }
 
 #[test]
+fn damage_is_returned_with_its_bytes_up_to_the_next_record() {
+    for damaged in [record_with(2, "<a><b></a>"), record_with(2, "<a/>").replace("oai:t:2", ""), "</b>".to_owned()] {
+        let (items, _) = read(around(&damaged));
+        let Item::SetAside(place) = &items[1] else { panic!("{items:?}") };
+        assert_eq!(String::from_utf8_lossy(&place.bytes), damaged);
+    }
+    let (items, _) = read(around(&record_with(2, &format!("<a>{}</b>", "x".repeat(100_000)))));
+    let Item::SetAside(place) = &items[1] else { panic!("{items:?}") };
+    assert_eq!(place.bytes.len(), 64 << 10);
+}
+
+#[test]
 fn bytes_that_are_not_utf8_are_replaced_in_metadata_and_set_aside_in_headers() {
     let mut bytes = around(&record_with(2, "<a>?!</a>")).into_bytes();
     let at = bytes.windows(2).position(|pair| pair == b"?!").unwrap();

@@ -17,6 +17,8 @@ pub(crate) use text::{normal_forms, number};
 pub struct Document {
     /// The id of the group. It identifies the document: a second one with this id replaces the first.
     pub id: String,
+    /// The ids of groups whose records this group has taken. They find this title.
+    pub former_ids: Vec<String>,
     /// Titles in all their forms and scripts. The first is that of the display record.
     pub titles: Vec<String>,
     /// Names of persons, bodies and meetings.

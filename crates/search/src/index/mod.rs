@@ -101,13 +101,19 @@ impl Index {
         self.searcher().num_docs()
     }
 
-    /// Returns the title with this id. Its display record is read only on demand.
+    /// Returns the title with this id, or the one that has taken its records, whose id is another one. The display record is
+    /// read only on demand.
     pub fn title(&self, id: &str, with_record: bool) -> Result<Option<Found>, Error> {
         let generation = self.generation();
-        let query = TermQuery::new(generation.fields.id_term(id), IndexRecordOption::Basic);
         let searcher = generation.searcher();
-        let found = searcher.search(&query, &TopDocs::with_limit(1).order_by_score())?;
-        found.first().map(|(_, address)| generation.found(&searcher, *address, with_record)).transpose()
+        for term in [generation.fields.id_term(id), generation.fields.key_term(Key::FormerId, id)] {
+            let query = TermQuery::new(term, IndexRecordOption::Basic);
+            let found = searcher.search(&query, &TopDocs::with_limit(1).order_by_score())?;
+            if let Some((_, address)) = found.first() {
+                return generation.found(&searcher, *address, with_record).map(Some);
+            }
+        }
+        Ok(None)
     }
 
     /// Makes commits of another process visible. Those of this process are visible at once.

@@ -63,6 +63,7 @@ pub(crate) enum Key {
     Language,
     Agency,
     Institution,
+    FormerId,
 }
 
 impl Key {
@@ -80,6 +81,7 @@ impl Key {
             Self::Language => 'l',
             Self::Agency => 'g',
             Self::Institution => 'o',
+            Self::FormerId => 'm',
         }
     }
 
@@ -144,6 +146,9 @@ impl Fields {
     pub(crate) fn entry(&self, document: &Document) -> Result<TantivyDocument, serde_json::Error> {
         let mut entry = TantivyDocument::new();
         entry.add_text(self.id, &document.id);
+        for id in &document.former_ids {
+            entry.add_text(self.key, Key::FormerId.of(id));
+        }
         let lists = [
             (self.title, Some(Key::Title), &document.titles),
             (self.author, Some(Key::Author), &document.authors),

@@ -56,13 +56,19 @@ pub(super) fn clause(fields: &Fields, clause: &Clause) -> Box<dyn Compiled> {
     match clause.field {
         Field::All => Box::new(AllQuery),
         Field::Year => years(fields, clause),
-        Field::Id => Box::new(TermQuery::new(fields.id_term(&without_escapes(&clause.term)), IndexRecordOption::Basic)),
+        Field::Id => id(fields, &without_escapes(&clause.term)),
         field => match word_field(fields, field) {
             Some(_) if clause.relation == Relation::Whole => whole(fields, clause),
             Some(index) => words(fields, index, clause),
             None => keys(fields, clause),
         },
     }
+}
+
+/// Returns a query for the title with an id, or for the one that has taken its records.
+fn id(fields: &Fields, id: &str) -> Box<dyn Compiled> {
+    let own = TermQuery::new(fields.id_term(id), IndexRecordOption::Basic);
+    any_of(vec![Box::new(own), key(fields, Key::FormerId, &[id.to_owned()])])
 }
 
 /// Returns the index field of a field with words.

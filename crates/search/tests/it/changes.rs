@@ -1,6 +1,6 @@
 //! How the index follows changes, and what is left of it after an end in the middle.
 
-use search::{Change, Error, Index, Search};
+use search::{Change, Document, Error, Index, Search};
 
 use crate::support::{Catalogue, document, ids, page, titled};
 
@@ -46,6 +46,15 @@ fn title_is_read_by_its_id_with_its_record() {
     assert_eq!(found.record.unwrap().title().as_deref(), Some("Größe"));
     assert_eq!(catalogue.index.title("b", true).unwrap(), None);
     assert_eq!(catalogue.index.title("a", false).unwrap().unwrap().record, None);
+}
+
+#[test]
+fn title_is_found_by_the_ids_that_it_has_taken_and_survives_their_removal() {
+    let catalogue = Catalogue::of([document("b", titled("Loaf"))]);
+    let taken = Document { former_ids: vec!["b".to_owned()], ..document("a", titled("Bread")) };
+    catalogue.index.apply([Change::Upsert(taken), Change::Delete("b".to_owned())], 2).unwrap();
+    assert_eq!(catalogue.index.title("b", false).unwrap().unwrap().id, "a");
+    assert_eq!(catalogue.index.titles(), 1);
 }
 
 #[test]
@@ -143,4 +152,16 @@ fn second_writer_is_refused_and_a_second_reader_sees_commits_after_a_reload() {
     catalogue.index.close_writer().unwrap();
     other.apply([Change::Delete("c".to_owned())], 4).unwrap();
     assert_eq!(other.titles(), 0);
+}
+
+#[test]
+fn more_titles_than_may_wait_are_indexed_in_one_commit() {
+    let documents = || (0..1_200).map(|number| document(&number.to_string(), titled("Emma")));
+    let catalogue = Catalogue::of([]);
+    catalogue.index.stage_new(documents()).unwrap();
+    catalogue.index.rollback().unwrap();
+    catalogue.index.stage_new(documents()).unwrap();
+    catalogue.index.commit(2).unwrap();
+    assert_eq!(catalogue.plain("emma").total, 1_200);
+    assert_eq!(catalogue.index.titles(), 1_200);
 }

@@ -15,5 +15,6 @@ mod opening;
 mod queue;
 mod requests;
 mod rotation;
+mod supplier;
 mod units;
 mod webhooks;

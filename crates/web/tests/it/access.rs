@@ -148,7 +148,7 @@ fn location_of(agency: &str) -> Value {
 /// Returns a body that the operation accepts.
 fn body_of(operation: &str, number: u64) -> Option<Value> {
     Some(match operation {
-        "place_request" => json!({
+        "place_request" | "preview_request" => json!({
             "agency": "BORROW", "patron": "reader", "pickup_location": "BORROW-DESK",
             "copies": [{"institution": "01LEND", "barcode": format!("3{number}")}],
         }),
@@ -163,6 +163,7 @@ fn body_of(operation: &str, number: u64) -> Option<Value> {
         "add_user" => user_of(&format!("new-{number}")),
         "export_patron" => json!({"agency": "BORROW", "patron": "nobody", "reason": "The patron asked."}),
         "erase_patron" => json!({"agency": "BORROW", "patron": "nobody"}),
+        "put_supplier_policy" | "try_supplier_policy" => json!({"policy": {}}),
         "take_message" => json!({}),
         _ => return None,
     })

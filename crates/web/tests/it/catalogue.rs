@@ -99,6 +99,22 @@ async fn title_is_returned_with_its_record_and_an_unknown_one_is_not_found() {
 }
 
 #[tokio::test]
+async fn merged_title_leads_to_the_one_that_took_its_records_over_rest_and_sru() {
+    let directory = tempfile::tempdir().unwrap();
+    let index = index(directory.path());
+    let merged = Document { former_ids: vec!["t2".to_owned()], ..document("t1", "The old man and the sea", 1952) };
+    index.apply([Change::Upsert(merged), Change::Delete("t2".to_owned())], 2).unwrap();
+    let hub = Hub::start_with(|state| state.with_index(index).with_open_sru(true)).await;
+    let moved = hub.get("/api/v1/catalogue/titles/t2").await;
+    assert_eq!((moved.status, &moved.headers["location"]), (308, &"/api/v1/catalogue/titles/t1".parse().unwrap()));
+    assert_eq!(moved.headers["cache-control"], "no-store", "a later harvest may part the records again");
+    assert_eq!(hub.get("/api/v1/catalogue/titles/t1").await.body["id"], "t1");
+    let query = "operation=searchRetrieve&version=1.2&query=rec.identifier%3Dt2";
+    let found = hub.http.get(format!("{}/sru?{query}", hub.base)).send().await.unwrap().text().await.unwrap();
+    assert!(found.contains("<numberOfRecords>1</numberOfRecords>") && found.contains("old man"), "{found}");
+}
+
+#[tokio::test]
 async fn hub_without_a_catalogue_says_so() {
     let hub = Hub::start().await;
     for path in ["search?q=x1", "titles/t1", "suggest?q=xy"] {

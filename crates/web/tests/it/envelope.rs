@@ -55,7 +55,9 @@ async fn unknown_fields_wrong_types_and_missing_ones_are_reported_together() {
         ]
     );
     assert!(
-        answer.text.contains("Fields are: agency, patron, pickup_location, copies, volume, needed_until, expedited."),
+        answer
+            .text
+            .contains("Fields are: agency, patron, pickup_location, title, copies, volume, needed_until, expedited."),
         "{}",
         answer.text
     );

@@ -112,7 +112,11 @@ impl Hub {
         let router = web::router(change(WebState::new(Arc::clone(&engine), keys))).unwrap();
         tokio::spawn(engine.run(std::future::pending()));
         let base = serve(router).await;
-        let http = reqwest::Client::builder().timeout(Duration::from_secs(20)).build().unwrap();
+        let http = reqwest::Client::builder()
+            .timeout(Duration::from_secs(20))
+            .redirect(reqwest::redirect::Policy::none())
+            .build()
+            .unwrap();
         Self { base, http, store, database, _dir: dir }
     }
 

@@ -18,4 +18,5 @@ mod logs;
 mod preconditions;
 mod requests;
 mod setup;
+mod supplier_policy;
 mod webhooks;

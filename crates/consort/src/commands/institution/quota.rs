@@ -38,7 +38,7 @@ impl Quota {
 }
 
 fn describe(quotas: &[Value]) -> String {
-    let priorities = ["patron", "circulation", "poll", "bulk"];
+    let priorities = ["patron", "circulation", "availability", "poll", "bulk"];
     let mut rows = table(&[
         "institution",
         "a second",
@@ -48,6 +48,7 @@ fn describe(quotas: &[Value]) -> String {
         "spent today",
         "patron",
         "circulation",
+        "availability",
         "poll",
         "bulk",
         "refused",
