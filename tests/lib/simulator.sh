@@ -1,6 +1,7 @@
 # Shared by the suites that drive a running simulator from outside; sourced, not run.
 #
 #   venv NAME FILE...     a Python environment with the packages that the FILEs list, kept under the target directory
+#   node_packages NAME FILE   the folder with the packages of a package.json, kept under the target directory
 #   build                 builds the program, unless TESTED_PROGRAM names one
 #   start_sim ARG...      starts `consort sim` on a free port; sets sim_url
 #   stop_sim              stops it
@@ -41,6 +42,21 @@ venv() {
         for file in "$@"; do
             "$place/bin/python" -m pip install --quiet --disable-pip-version-check --no-input -r "$file" >&2 || return 1
         done
+        touch "$place/complete"
+    fi
+    printf '%s\n' "$place"
+}
+
+# Prints the folder; one that was not finished is made anew.
+node_packages() {
+    local name=$1 file=$2 hash place
+    hash=$(sha256sum "$file" | cut -c1-12)
+    place=$target/node/$name-$hash
+    if [[ ! -e $place/complete ]]; then
+        rm -rf "$place"
+        mkdir -p "$place"
+        cp "$file" "$place/package.json"
+        (cd "$place" && npm install --silent --no-fund --no-audit --no-update-notifier >&2 </dev/null) || return 1
         touch "$place/complete"
     fi
     printf '%s\n' "$place"

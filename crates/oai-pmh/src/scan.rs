@@ -4,6 +4,8 @@
 //! more: it passes over the metadata, needs only the names of elements to find the end, and has to find the next record
 //! after damage. So this scanner knows tags, comments, CDATA, processing instructions and nothing else.
 
+use std::ops::Range;
+
 use memchr::{memchr, memmem};
 
 use crate::record::Fault;
@@ -22,8 +24,8 @@ pub(crate) struct Scanner {
     ended: bool,
     /// How far the text or markup at `at` has been searched without finding its end.
     searched: Option<Searched>,
-    /// For comments, CDATA and instructions: an offset in the page up to which no end of one is to be found.
-    no_end_before: [u64; 3],
+    /// For comments, CDATA and instructions: offsets in the page between which no end of one begins.
+    no_end: [Range<u64>; 3],
 }
 
 /// The state of a search that ran out of bytes.
@@ -225,14 +227,28 @@ impl Scanner {
             Kind::CData => 1,
             _ => 2,
         };
-        let known = self.no_end_before[slot].saturating_sub(self.base);
-        let from = from.max(usize::try_from(known).unwrap_or(usize::MAX)).min(self.bytes.len());
-        if let Some(distance) = memmem::find(&self.bytes[from..], end) {
-            let end = from + distance + end.len();
+        let known = self.no_end[slot].clone();
+        let held = |offset: u64| {
+            let position = offset.saturating_sub(self.base);
+            usize::try_from(position).unwrap_or(usize::MAX).min(self.bytes.len())
+        };
+        let (known_from, known_to) = (held(known.start), held(known.end));
+        let from = from.min(self.bytes.len());
+        let begin = self.offset(from);
+        // Before what is known, there may be an end.
+        let gap =
+            if begin < known.start { from..(known_from + end.len() - 1).min(self.bytes.len()) } else { from..from };
+        let rest = if begin > known.end { from } else { from.max(known_to) };
+        let found = memmem::find(&self.bytes[gap.clone()], end)
+            .map(|distance| gap.start + distance)
+            .or_else(|| memmem::find(&self.bytes[rest..], end).map(|distance| rest + distance));
+        if let Some(at) = found {
+            let end = at + end.len();
             return self.found(kind, open, end, end);
         }
-        let searched = self.bytes.len().saturating_sub(end.len() - 1).max(from);
-        self.no_end_before[slot] = self.offset(searched);
+        let searched = self.bytes.len().saturating_sub(end.len() - 1).max(rest);
+        let first = if begin > known.end { begin } else { begin.min(known.start) };
+        self.no_end[slot] = first..self.offset(searched);
         self.unfinished(open)
     }
 

@@ -66,6 +66,7 @@ pub(crate) fn parts() -> (Router<WebState>, Router<WebState>, utoipa::openapi::O
         .merge(orphans::routes())
         .merge(patrons::routes())
         .merge(catalogue::routes())
+        .merge(availability::routes())
         .merge(catalogue_status::routes())
         .merge(harvests::routes())
         .merge(choices::routes())

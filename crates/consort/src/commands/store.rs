@@ -112,11 +112,23 @@ fn restore_catalogue(config: &Config, from: &Path) -> std::io::Result<()> {
         }
     }
     copy_private(&saved, &place)?;
-    // The index may have gone on from another history with the same positions; it is filled anew.
+    // The index may have gone on from another history with the same positions.
+    forget_index(config)
+}
+
+/// Removes the search index of this node, which is filled anew from the catalogue.
+fn forget_index(config: &Config) -> std::io::Result<()> {
     match std::fs::remove_dir_all(config.data_dir.join(INDEX)) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
         _ => Ok(()),
     }
+}
+
+/// Returns the codes of the institutions that are harvested.
+async fn harvested(store: &Store) -> std::result::Result<Vec<String>, store::Error> {
+    let institutions = store.institutions().await?;
+    let is_harvested = |institution: &&store::Institution| institution.settings["harvest"].is_object();
+    Ok(institutions.iter().filter(is_harvested).map(|institution| institution.code.to_string()).collect())
 }
 
 impl Backup {
@@ -226,13 +238,28 @@ impl Migrate {
             return Err(Failure::new("What was copied is not what was there.")
                 .advice("Does a hub run on the database? Stop all nodes, empty the target, and try again."));
         }
+        let harvested = harvested(&to).await.map_err(&failed)?;
+        // The positions of the new catalogue's changes begin anew, so the index must not go on from its own.
+        forget_index(&config).map_err(|error| Failure::new(format!("The search index can't be removed: {error}.")))?;
         drop(progress);
-        print_result(&result(&after), || {
-            format!(
+        let mut view = result(&after);
+        view["to_harvest"] = json!(harvested);
+        print_result(&view, || {
+            let mut text = format!(
                 "Copied: {}. The store that was copied is as it was. Now name the new database in the configuration, and keep \
-             master.key.",
+                 master.key.",
                 describe(&after)
-            )
+            );
+            if !harvested.is_empty() {
+                text.push_str(
+                    "\nThe shared catalogue is not copied. It is filled by full harvests, which need no API calls; the hub \
+                     also makes them by its schedule:",
+                );
+                for code in &harvested {
+                    text.push_str(&format!("\n  consort harvest {code} --full"));
+                }
+            }
+            text
         });
         Ok(())
     }

@@ -117,6 +117,8 @@ async fn demo_ends_with_the_desks_and_a_request_command_that_works_as_printed() 
     let answer = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     let is_accepted = ["RESOLVED", "CONFIRMED", "REQUEST_PLACED_AT"].iter().any(|status| answer.contains(status));
     assert!(output.status.success() && is_accepted, "{commands:?}: {answer}");
+    let title = answer.lines().find(|line| line.contains("Cats & dogs"));
+    assert!(title.is_some_and(|line| line.contains("01LEND_INST")), "the demo's titles are found: {answer}");
     // The demo ends, with the processes that it started, once nobody reads what it prints.
     drop(shown);
     assert!(demo.wait().unwrap().success());

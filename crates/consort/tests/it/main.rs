@@ -11,6 +11,8 @@ mod crash;
 mod demo;
 mod disk;
 mod errors;
+#[cfg(feature = "failpoints")]
+mod harvest_kills;
 mod keeping;
 mod keys;
 mod lessons;

@@ -182,7 +182,8 @@ impl<'a> Scanner<'a> {
         } else {
             single(self.attributes()?.code?)?
         };
-        if !code.is_ascii_graphic() {
+        // Within quotation marks, these three aren't what they look like.
+        if !code.is_ascii_graphic() || matches!(code, b'&' | b'<' | b'"') {
             return None;
         }
         self.content(record)?;
@@ -396,6 +397,7 @@ mod tests {
             "<controlfield tag=\"001\">&#1;</controlfield>",
             "<datafield tag=\"245\" ind1=\"\" ind2=\"0\"><subfield code=\"a\">T</subfield></datafield>",
             "<datafield tag=\"245\" ind1=\"1\" ind2=\"0\">T</datafield>",
+            "<datafield tag=\"245\" ind1=\"1\" ind2=\"0\"><subfield code=\"&\">T</subfield></datafield>",
         ] {
             assert!(!is_usual(fields), "{fields}");
         }

@@ -45,6 +45,16 @@ fn damaged_record_is_set_aside_and_the_next_one_is_read() {
 }
 
 #[test]
+fn section_is_ended_by_its_own_end_after_a_later_one_had_none() {
+    // The second section is open, which makes the reader go back to the first one.
+    let inner = record_with(4, "<a><![CDATA[closed]]></a>");
+    let (items, _) = read(around(&record_with(2, &format!("<a>{inner}<![CDATA[ open"))));
+    let found = summary(&items);
+    assert_eq!(found[..3], ["oai:t:1", "oai:t:2: the page ends inside it", "oai:t:4"]);
+    assert_eq!(found.last().map(String::as_str), Some("oai:t:3"));
+}
+
+#[test]
 fn damage_names_its_byte() {
     let text = around(&record_with(2, "<a><b></a>"));
     let (items, _) = read(&text);

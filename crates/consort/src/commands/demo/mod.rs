@@ -84,6 +84,7 @@ impl Demo {
         };
         view.summary(&summary);
         if !self.once {
+            processes.wait_for_catalogue().await?;
             let books = processes.lender.books().await?;
             view.serving(&processes, books.iter().find(|book| book.barcode != summary.book.barcode));
             wait_for_shutdown(false).await;

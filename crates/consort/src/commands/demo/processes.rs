@@ -151,6 +151,26 @@ impl DemoProcesses {
         Ok(())
     }
 
+    /// Waits until the titles of both Almas can be searched. The hub harvests them from its start.
+    pub(crate) async fn wait_for_catalogue(&self) -> Result<()> {
+        let deadline = tokio::time::Instant::now() + PATIENCE;
+        loop {
+            let status = self.hub.get("/api/v1/catalogue").await?;
+            let sources = status["institutions"].as_array().map_or(&[][..], Vec::as_slice);
+            let harvested = sources.iter().filter(|source| source["last_harvest"]["state"] == "done").count();
+            if harvested == self.sims.len() && status["waiting_for_grouping"] == 0 && status["waiting_for_index"] == 0 {
+                return Ok(());
+            }
+            if tokio::time::Instant::now() > deadline {
+                return Err(Failure::new(format!(
+                    "The hub didn't harvest both Almas within {} seconds.",
+                    PATIENCE.as_secs()
+                )));
+            }
+            tokio::task::yield_now().await;
+        }
+    }
+
     /// Ends all processes.
     pub(crate) async fn stop(mut self) -> Result<()> {
         // The hub stops first, since it may be making a call. The end of their standard input makes the processes stop.

@@ -202,8 +202,9 @@ impl View {
         );
         print_out(&format!(
             "{} Hub and simulated Almas keep running until Ctrl-C.\n{}\n{}\n\
-             Request another book, in another terminal, in this directory:\n\
-             export CONSORT_HUB=http://{} CONSORT_API_KEY={}\n{next}\n\
+             Search the titles of both, and request another book, in another terminal, in this directory:\n\
+             export CONSORT_HUB=http://{} CONSORT_API_KEY={}\n\
+             {program} catalogue search 'cats dogs'\n{next}\n\
              Scan it in at the lender's desk, and see it with `request list`.",
             self.bold("Serving."),
             desk("lender's desk", lender, LENDER),
