@@ -18,8 +18,8 @@ pub(super) struct Answers {
 impl Answers {
     /// Takes the shorter time of each query from another round of the same engine.
     pub(super) fn shorten(&mut self, other: &Self) {
-        for (millis, again) in self.millis.iter_mut().zip(&other.millis) {
-            *millis = millis.min(*again);
+        for (millis, repeated) in self.millis.iter_mut().zip(&other.millis) {
+            *millis = millis.min(*repeated);
         }
         self.memory_mb = self.memory_mb.max(other.memory_mb);
     }
