@@ -15,6 +15,7 @@ CODES = {
     "pickup-locations": os.environ["KNOWN_PICKUP_LOCATIONS"].split(),
     "keys": ["GENERATED-KEY"],
     "users": ["GENERATED-USER"],
+    "subscriptions": ["GENERATED-SUBSCRIPTION"],
     "catalogue": ["GENERATED-TITLE"],
 }
 number = itertools.count()
@@ -39,12 +40,18 @@ def before_call(context, case, kwargs):
         elif turn % 2 == 0:
             path["code"] = known[turn // 2 % len(known)]
     query = case.query
+    if case.operation.path == "/api/v1/events":
+        # A stream that lasts would never be compared.
+        case.query = query = {**(query or {}), "seconds": 0}
     if query and "wait" in query:
         try:
             query["wait"] = min(int(query["wait"]), 1)
         except (TypeError, ValueError):
             pass
     body = case.body
+    if isinstance(body, dict) and isinstance(body.get("url"), str):
+        # No event leaves this machine.
+        body["url"] = ALMA
     settings = body.get("settings") if isinstance(body, dict) else None
     if isinstance(settings, dict) and isinstance(settings.get("base_url"), str):
         # No call leaves this machine.

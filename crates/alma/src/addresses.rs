@@ -42,7 +42,7 @@ pub trait Resolver: Send + Sync {
 pub struct RefusedAddress(pub IpAddr);
 
 /// Returns whether nothing is ever sent to an address.
-fn is_refused(address: IpAddr) -> bool {
+pub fn is_refused(address: IpAddr) -> bool {
     if METADATA.contains(&address) {
         return true;
     }

@@ -82,7 +82,7 @@ mod transport;
 pub mod webhook;
 mod xml;
 
-pub use addresses::{Lookup, RefusedAddress, Resolver};
+pub use addresses::{Lookup, RefusedAddress, Resolver, is_refused as is_refused_address};
 pub use api::{
     Access, Area, BibRequests, Bibs, Conf, DeleteItem, EmptyHoldingPolicy, Holdings, ItemLoans, ItemRef, ItemRequests,
     Items, LoanFilter, RequestFilter, ScanAt, ScanIn, Sets, TaskLists, UserLoans, UserRequests, Users,

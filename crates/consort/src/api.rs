@@ -61,6 +61,14 @@ impl Hub {
         if let Some(body) = body {
             call = call.json(body);
         }
+        let answer = self.sent(call).await?;
+        let status = answer.status();
+        let text = answer.text().await.unwrap_or_default();
+        Ok((status, serde_json::from_str(&text).unwrap_or(Value::Null)))
+    }
+
+    /// Sends a call, whatever its answer.
+    async fn sent(&self, call: reqwest::RequestBuilder) -> Result<reqwest::Response> {
         let answer = call.send().await.map_err(|error| {
             Failure::new(format!("The hub at {} can't be reached: {}.", shown(&self.base), reason(error)))
                 .advice(
@@ -74,8 +82,24 @@ impl Hub {
                 .advice("Name the hub's own address with --hub or in CONSORT_HUB: keys are sent to no other.")
                 .exit(Exit::Unavailable));
         }
+        Ok(answer)
+    }
+
+    /// Opens a stream of the hub, which may last for `longest`. If the hub refuses it, the hub's own message becomes the
+    /// failure.
+    pub(crate) async fn stream(&self, path: &str, after: Option<&str>, longest: Duration) -> Result<reqwest::Response> {
+        let call = self.http.get(format!("{}{path}", self.base)).bearer_auth(self.key.expose_secret()).timeout(longest);
+        let call = match after {
+            Some(after) => call.header("Last-Event-ID", after),
+            None => call,
+        };
+        let answer = self.sent(call).await?;
+        let status = answer.status();
+        if status.is_success() {
+            return Ok(answer);
+        }
         let text = answer.text().await.unwrap_or_default();
-        Ok((status, serde_json::from_str(&text).unwrap_or(Value::Null)))
+        Err(refusal(status, &serde_json::from_str(&text).unwrap_or(Value::Null)))
     }
 
     /// Sends a `GET`.

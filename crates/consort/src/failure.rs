@@ -52,6 +52,11 @@ impl Failure {
         self
     }
 
+    /// Returns whether the hub or another service was not there.
+    pub(crate) fn is_unavailable(&self) -> bool {
+        matches!(self.exit, Exit::Unavailable)
+    }
+
     /// Sets the exit code.
     pub(crate) fn exit(mut self, exit: Exit) -> Self {
         self.exit = exit;

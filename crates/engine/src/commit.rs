@@ -18,6 +18,7 @@ use tokio::sync::{broadcast, mpsc};
 use crate::audit::audit;
 use crate::changes::Change;
 use crate::error::Error;
+use crate::events::insert_event;
 use crate::load::{Load, Place};
 use crate::metrics::Metrics;
 use crate::rules::{deadline_end, with_local_times, within_limits};
@@ -247,6 +248,7 @@ impl Commits {
             return self.commit_unchanged(unit, before, event, cause, now).await;
         }
         let stored = self.save(&mut unit, &before, &decision, event, (actor, cause.reason()), now)?;
+        insert_event(&self.runtime, &mut unit, Some(&before.request), &stored, now).await?;
         settle(&mut unit, cause, event, now);
         let (next, due) = self.queue(&mut unit, Some(&before.request), &decision, cause, now).await?;
         self.runtime.store().commit(unit).await?;
@@ -313,6 +315,7 @@ impl Commits {
                 let mut unit = self.runtime.store().unit();
                 let entries = std::slice::from_ref(&accepted);
                 let stored = unit.insert_request(&decision.next, entries, now)?;
+                insert_event(&self.runtime, &mut unit, None, &stored, now).await?;
                 let (next, _) = self.queue(&mut unit, None, decision, &Cause::Person(Call::default()), now).await?;
                 self.runtime.store().commit(unit).await?;
                 Ok::<_, Error>(Applied { stored, next })

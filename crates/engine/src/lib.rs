@@ -16,6 +16,7 @@
 //! - `find_copies`: the copies of a wanted title, ranked by the policy.
 //! - `titles`: the shared catalogue, for requests that name a title in place of copies.
 //! - `messages`: webhook messages; `load`: effects under way on this node.
+//! - `events`: the event with which other programs learn of a change; `event_order`: positions of events.
 //! - `rules`: agencies' rules at the points where they matter.
 //! - `setup_checks`: checks of institutions' set-ups, and the daily ones.
 //! - `orphans`: records and holds with the hub's marker that belong to no request.
@@ -32,6 +33,8 @@ mod commit;
 mod deadlines;
 mod engine;
 mod error;
+mod event_order;
+mod events;
 mod find_copies;
 mod lease;
 mod load;
@@ -58,6 +61,7 @@ mod worker;
 pub use changes::Change;
 pub use engine::{Engine, Health};
 pub use error::Error;
+pub use events::{ChangeBody, EventBody};
 pub use find_copies::CopyChoice;
 pub use lending::{PollInterval, PollSettings};
 pub use orphans::{FoundOrphan, Orphan, OrphanReport, OrphanSearch};

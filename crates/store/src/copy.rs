@@ -76,6 +76,51 @@ const TABLES: &[Table] = &[
         key: &["request", "seq"],
         columns: &["request", "seq", "at", "policy", "document"],
     },
+    Table {
+        name: "request_event",
+        key: &["request", "version"],
+        columns: &[
+            "request",
+            "version",
+            "position",
+            "at",
+            "borrower",
+            "lender",
+            "lender_library",
+            "pickup_location",
+            "document",
+        ],
+    },
+    Table {
+        name: "subscription",
+        key: &["code"],
+        columns: &[
+            "code",
+            "url",
+            "language",
+            "secret",
+            "previous_secret",
+            "previous_until",
+            "role",
+            "agencies",
+            "private_allowed",
+            "created_at",
+            "created_by",
+            "active",
+            "position",
+            "failures",
+            "due_at",
+            "last_delivered_at",
+            "last_error",
+            "lease_owner",
+            "lease_until",
+        ],
+    },
+    Table {
+        name: "delivery",
+        key: &["subscription", "position"],
+        columns: &["subscription", "position", "request", "state", "attempts", "first_at", "due_at", "error"],
+    },
     Table { name: "request_barcode", key: &["barcode", "request"], columns: &["barcode", "request"] },
     Table {
         name: "audit",
@@ -244,7 +289,13 @@ impl Statements {
         let places: Vec<String> = (1..=table.columns.len()).map(|place| format!("${place}")).collect();
         let select = |order: String| format!("SELECT {columns} FROM {name} ORDER BY {order} LIMIT $1 OFFSET $2");
         // By bytes on both databases, whatever the server's language.
-        let by_bytes = |key: &&str| if *key == "seq" { (*key).to_owned() } else { format!("{key} COLLATE \"C\"") };
+        let by_bytes = |key: &&str| {
+            if matches!(*key, "seq" | "version" | "position") {
+                (*key).to_owned()
+            } else {
+                format!("{key} COLLATE \"C\"")
+            }
+        };
         Self {
             table,
             count: format!("SELECT COUNT(*) AS rows FROM {name}"),

@@ -12,6 +12,7 @@ use lending::{
 
 use crate::database::Store;
 use crate::error::Error;
+use crate::events::RequestEvent;
 use crate::requests::{Listed, Stored, digest, in_lower_case, listed, place, searchable, select};
 use crate::sql::{Row, Value, values, word_set};
 use crate::time::micros;
@@ -170,6 +171,18 @@ pub struct OfAgencies {
 }
 
 impl OfAgencies {
+    /// Returns whether the request of an event is one of these.
+    pub fn contain(&self, event: &RequestEvent) -> bool {
+        let lends = |(institution, library): &(InstitutionCode, LibraryCode)| {
+            let place = (institution.clone(), library.clone());
+            let by_institution = self.lenders.contains(institution) && !self.other_libraries.contains(&place);
+            by_institution || self.lender_libraries.contains(&place)
+        };
+        self.borrowers.contains(&event.borrower)
+            || event.lender.as_ref().is_some_and(lends)
+            || self.pickup_locations.contains(&event.pickup_location)
+    }
+
     /// The parameters of [`select_page`] for it. Each is a set of lines: no identifier contains a line break.
     fn parameters(of: Option<&Self>) -> [String; 5] {
         fn lines(words: impl Iterator<Item = String>) -> String {

@@ -44,6 +44,11 @@ const ALL: &[SchemaVersion] = &[
         sqlite: include_str!("schema/7-supplier.sqlite.sql"),
         postgres: include_str!("schema/7-supplier.postgres.sql"),
     },
+    SchemaVersion {
+        both: include_str!("schema/8-events.sql"),
+        sqlite: include_str!("schema/8-events.sqlite.sql"),
+        postgres: include_str!("schema/8-events.postgres.sql"),
+    },
 ];
 
 /// The statements that make one version of a schema from the version before.

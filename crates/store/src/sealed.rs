@@ -9,7 +9,7 @@ use crate::institutions::credentials_place;
 use crate::requests::seal_document_anew;
 use crate::rotation::secret_place;
 use crate::seal::Sealer;
-use crate::{answers, patron_reads, users, webhooks};
+use crate::{answers, patron_reads, subscriptions, users, webhooks};
 
 /// A column with sealed text.
 pub(crate) struct SealedColumn {
@@ -65,6 +65,12 @@ pub(crate) const COLUMNS: &[SealedColumn] = &[
     column!("webhook", "institution", "previous", |sealer, code, sealed| {
         let lines = sealed.lines().map(|line| sealer.reseal(&webhooks::place(code), line));
         lines.collect::<Result<Vec<_>, _>>().map(|lines| lines.join("\n"))
+    }),
+    column!("subscription", "code", "secret", |sealer, code, sealed| {
+        sealer.reseal(&subscriptions::place(code), sealed)
+    }),
+    column!("subscription", "code", "previous_secret", |sealer, code, sealed| {
+        sealer.reseal(&subscriptions::place(code), sealed)
     }),
     column!("hub_user", "name", "totp_secret", |sealer, name, sealed| sealer.reseal(&users::place(name), sealed)),
     column!("patron_read", "id", "reason", |sealer, id, sealed| sealer.reseal(&patron_reads::place(id), sealed)),

@@ -10,13 +10,14 @@ use std::sync::Arc;
 
 use access::{Caller, PatronData, Permission, Sides, Verdict};
 use axum::extract::{FromRequestParts, MatchedPath, Request, State};
-use axum::http::Method;
-use axum::http::header::AUTHORIZATION;
+use axum::http::header::{ACCEPT_LANGUAGE, AUTHORIZATION};
 use axum::http::request::Parts;
+use axum::http::{HeaderMap, Method};
 use axum::middleware::Next;
 use axum::response::Response;
 use engine::agencies_of_library;
 use lending::{AgencyCode, InstitutionCode, PickupLocationCode, RequestId};
+use messages::Language;
 use store::{Institution, OfAgencies, Stored, StoredPickupLocation};
 
 use crate::auth::{self, Actor};
@@ -74,7 +75,8 @@ pub(crate) async fn guard(State(guard): State<Guard>, mut call: Request, next: N
             let address = auth::address(call.extensions());
             let actor = Actor::new(Arc::clone(&caller));
             limits::check_key(&guard.state, &actor)?;
-            let access = Access { caller, actor: actor.clone(), operation, address };
+            let language = language(call.headers());
+            let access = Access { caller, actor: actor.clone(), operation, address, language };
             call.extensions_mut().insert(actor);
             call.extensions_mut().insert(access);
         }
@@ -95,6 +97,7 @@ pub(crate) struct Access {
     actor: Actor,
     operation: Operation,
     address: Option<IpAddr>,
+    language: Language,
 }
 
 impl<S: Sync> FromRequestParts<S> for Access {
@@ -121,6 +124,17 @@ impl Access {
     /// Returns the caller's name.
     pub(crate) fn name(&self) -> &str {
         self.actor.name()
+    }
+
+    /// Returns the language in which the caller wants sentences for patrons.
+    pub(crate) const fn language(&self) -> Language {
+        self.language
+    }
+
+    /// Returns the sentence that the patron of a request should read now, in the caller's language.
+    pub(crate) async fn patron_message(&self, state: &WebState, request: &lending::Request) -> Result<String, Problem> {
+        let message = state.engine.patron_message(request).await?;
+        Ok(message.text(self.language).unwrap_or_default())
     }
 
     /// Returns the operation's id.
@@ -191,34 +205,11 @@ impl Access {
         state: &WebState,
         names_patron: bool,
     ) -> Result<Option<OfAgencies>, Problem> {
-        if self.caller.is_consortium_admin() {
-            return Ok(None);
-        }
-        let borrowers = self.caller.agencies().iter().cloned().collect();
-        // A discovery system stands for patrons alone.
-        if names_patron || self.caller.role() == access::Role::Discovery {
+        if names_patron && !self.caller.is_consortium_admin() {
+            let borrowers = self.caller.agencies().iter().cloned().collect();
             return Ok(Some(OfAgencies { borrowers, ..OfAgencies::default() }));
         }
-        let agencies = state.engine.agencies().await?;
-        let own = || agencies.iter().filter(|agency| self.caller.owns(&agency.code));
-        let with_library =
-            |agency: &store::Agency| agency.library.clone().map(|library| (agency.institution.clone(), library));
-        // The agencies of a library that none is registered for.
-        let lends_otherwise = |institution: &InstitutionCode| {
-            let found = agencies_of_library(&agencies, institution, None);
-            found.iter().any(|agency| self.caller.owns(&agency.code))
-        };
-        let lenders: HashSet<_> = own().map(|agency| agency.institution.clone()).filter(lends_otherwise).collect();
-        let in_lenders = agencies.iter().filter(|agency| lenders.contains(&agency.institution));
-        let pickup = state.engine.pickup_agencies().await?;
-        let pickup = pickup.iter().filter(|(_, agency)| self.caller.owns(agency));
-        Ok(Some(OfAgencies {
-            borrowers,
-            lender_libraries: own().filter_map(with_library).collect(),
-            other_libraries: in_lenders.filter_map(with_library).collect(),
-            lenders: lenders.into_iter().collect(),
-            pickup_locations: pickup.map(|(code, _)| code.clone()).collect(),
-        }))
+        Ok(deliveries::visible_requests(&state.engine, &self.caller).await?)
     }
 
     /// Decides about the agency of a new or existing object.
@@ -310,6 +301,11 @@ impl Access {
         }
         Ok(found)
     }
+}
+
+/// Returns the language that the header `Accept-Language` prefers.
+fn language(headers: &HeaderMap) -> Language {
+    headers.get(ACCEPT_LANGUAGE).and_then(|header| header.to_str().ok()).map(Language::accepted).unwrap_or_default()
 }
 
 fn permitted(verdict: Verdict, missing: impl FnOnce() -> Problem) -> Result<(), Problem> {

@@ -90,6 +90,7 @@ fn cors(origins: &[HeaderValue]) -> CorsLayer {
             IF_NONE_MATCH,
             idempotency::KEY,
             HeaderName::from_static("reason"),
+            HeaderName::from_static("last-event-id"),
         ])
         .expose_headers([ETAG, LOCATION, RETRY_AFTER, idempotency::REPLAYED])
         .max_age(CORS_MAX_AGE)

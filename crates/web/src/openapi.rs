@@ -18,9 +18,9 @@ use utoipa_axum::routes;
 use crate::problem::Envelope;
 use crate::state::WebState;
 use crate::{
-    agencies, audit, availability, catalogue, catalogue_status, choices, failures, harvests, health, idempotency,
-    institutions, keys, orphans, patrons, pickup_locations, preview, quota, reads, request_commands, requests,
-    supplier_policy, users, webhooks,
+    agencies, audit, availability, catalogue, catalogue_status, choices, events, failures, harvests, health,
+    idempotency, institutions, keys, orphans, patrons, pickup_locations, preview, quota, reads, request_commands,
+    requests, subscriptions, supplier_policy, users, webhooks,
 };
 
 const KEY: &str = "api_key";
@@ -36,6 +36,7 @@ const KEY: &str = "api_key";
     components(schemas(Envelope)),
     tags(
         (name = "requests", description = "Patron requests, from placing to the last clean-up."),
+        (name = "events", description = "Changes of requests, as they happen."),
         (name = "catalogue", description = "The shared catalogue of all institutions."),
         (name = "patrons", description = "The data that the hub keeps about a patron."),
         (name = "institutions", description = "Installations of a library system, with their settings and keys."),
@@ -61,6 +62,8 @@ pub(crate) fn parts() -> (Router<WebState>, Router<WebState>, utoipa::openapi::O
     let (guarded, mut document) = OpenApiRouter::with_openapi(Document::openapi())
         .merge(requests::routes())
         .merge(preview::routes())
+        .merge(events::routes())
+        .merge(subscriptions::routes())
         .merge(request_commands::routes())
         .merge(institutions::routes())
         .merge(orphans::routes())

@@ -44,7 +44,8 @@ async fn accepted(state: &WebState, access: &Access, seen: &Seen) -> Accepted {
     let stored = state.engine.store().request(id).await?;
     let stored = stored.ok_or_else(|| Problem::not_found("request", &id.to_string()))?;
     let tag = Tag::of_request(stored.version).into_header();
-    let view = RequestView::new(stored.into(), access.patron_data(seen.sides)).without_identifier();
+    let patron_message = access.patron_message(state, &stored.request).await?;
+    let view = RequestView::new(stored.into(), access.patron_data(seen.sides), patron_message).without_identifier();
     Ok((StatusCode::ACCEPTED, [(ETAG, tag)], Json(view)))
 }
 

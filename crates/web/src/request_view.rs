@@ -30,6 +30,8 @@ pub(crate) struct RequestView {
     /// Notable facts besides the status, such as `overdue`.
     #[schema(schema_with = words::conditions)]
     conditions: Vec<&'static str>,
+    /// The sentence that the patron should read now, in the language of `Accept-Language`: English or German.
+    patron_message: String,
     /// The actions that are possible now, such as `cancel` or `next_supplier`.
     #[schema(schema_with = words::actions)]
     actions: Vec<&'static str>,
@@ -365,7 +367,7 @@ struct TimelineRow {
 
 impl RequestView {
     /// Creates the view with the data of the patron that the caller sees.
-    pub(crate) fn new(listed: Listed, data: PatronData) -> Self {
+    pub(crate) fn new(listed: Listed, data: PatronData, patron_message: String) -> Self {
         let Listed { request, version, updated_at } = listed;
         let actions = request.actions().into_iter().map(lending::Action::name).collect();
         let item_place = request.item_place();
@@ -378,6 +380,7 @@ impl RequestView {
             outcome: request.outcome.map(lending::Outcome::name),
             attention: attention(request.attention),
             conditions: request.conditions.iter().map(|condition| condition.name()).collect(),
+            patron_message,
             actions,
             workflow: request.workflow.name(),
             needed_until: request.needed_until.map(|day| day.to_string()),
@@ -418,8 +421,13 @@ impl RequestView {
 }
 
 impl RequestDetails {
-    pub(crate) fn new(stored: Stored, timeline: Option<Vec<AuditRow>>, data: PatronData) -> Self {
-        let request = RequestView::new(stored.into(), data);
+    pub(crate) fn new(
+        stored: Stored,
+        timeline: Option<Vec<AuditRow>>,
+        data: PatronData,
+        patron_message: String,
+    ) -> Self {
+        let request = RequestView::new(stored.into(), data, patron_message);
         let timeline = timeline.map(|rows| rows.into_iter().map(timeline_row).collect());
         Self { request, timeline }
     }

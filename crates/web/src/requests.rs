@@ -215,8 +215,9 @@ async fn place_request(
     if let Some(refusal) = refused_copies(&stored.request) {
         return Ok((place, Problem::refused("copies", &refusal).about(id)).into_response());
     }
-    Ok((StatusCode::CREATED, place, Json(RequestView::new(stored.into(), patron_data).without_identifier()))
-        .into_response())
+    let patron_message = access.patron_message(&state, &stored.request).await?;
+    let view = RequestView::new(stored.into(), patron_data, patron_message).without_identifier();
+    Ok((StatusCode::CREATED, place, Json(view)).into_response())
 }
 
 /// Notes a fault if the input names neither a title nor copies, or names the title in neither way or in both.
@@ -406,7 +407,8 @@ async fn list_requests(
             access.note_read(&state, &listed.request, PatronData::Full, reason.clone());
         }
         let data = access.caller().patron_data(access.sides(&state, &listed.request).await?, false, names_patron);
-        requests.push(RequestView::new(listed, data).without_identifier());
+        let patron_message = access.patron_message(&state, &listed.request).await?;
+        requests.push(RequestView::new(listed, data, patron_message).without_identifier());
     }
     Ok(Json(RequestList { requests, total, next: page.next.map(|cursor| cursor.to_string()) }))
 }
@@ -490,7 +492,8 @@ async fn get_request(
     let data = access.caller().patron_data(sides, reason.is_some(), names_patron);
     access.note_read(&state, &stored.request, data, reason);
     let tag = [(ETAG, Tag::of_request(stored.version).into_header())];
-    Ok((tag, Json(RequestDetails::new(stored, timeline, data))).into_response())
+    let patron_message = access.patron_message(&state, &stored.request).await?;
+    Ok((tag, Json(RequestDetails::new(stored, timeline, data, patron_message))).into_response())
 }
 
 /// Returns a request that the caller has placed.

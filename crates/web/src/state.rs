@@ -11,6 +11,7 @@ use tokio::sync::watch;
 
 use crate::auth::{ApiKeys, Keys};
 use crate::client::Proxies;
+use crate::event_feed::EventFeed;
 use crate::exclusive::Exclusive;
 use crate::limits::{Limiters, RateLimits};
 use crate::read_log::ReadLog;
@@ -30,6 +31,7 @@ pub struct Parts {
     pub(crate) proxies: Arc<Proxies>,
     pub(crate) limiters: Arc<Limiters>,
     pub(crate) reads: ReadLog,
+    pub(crate) events: EventFeed,
     pub(crate) index: Option<Arc<search::Index>>,
     pub(crate) catalogue: Option<catalogue::Catalogue>,
     pub(crate) availability: Option<Arc<availability::Availability>>,
@@ -60,6 +62,7 @@ impl WebState {
             proxies: Arc::default(),
             limiters: Arc::default(),
             reads: ReadLog::default(),
+            events: EventFeed::default(),
             index: None,
             catalogue: None,
             availability: None,

@@ -7,6 +7,7 @@ mod choices;
 mod demo;
 mod docs;
 mod doctor;
+mod events;
 mod harvest;
 mod institution;
 mod key;
@@ -18,6 +19,7 @@ mod serve;
 mod sim;
 mod staff_actions;
 mod store;
+mod subscription;
 mod titles;
 mod user;
 
@@ -37,6 +39,11 @@ pub(crate) enum Command {
     /// Place, show, list, cancel and fix requests at a running hub.
     #[command(subcommand)]
     Request(request::Request),
+    /// Follow the changes of requests as they happen.
+    Events(events::Events),
+    /// Let the hub send changes of requests to an address.
+    #[command(subcommand)]
+    Subscription(subscription::Subscription),
     /// Set up institutions and check them.
     #[command(subcommand)]
     Institution(institution::Institution),
@@ -85,6 +92,8 @@ impl Command {
             Self::Sim(sim) => sim.run().await,
             Self::Serve(serve) => serve.run().await,
             Self::Request(request) => request.run().await,
+            Self::Events(events) => events.run().await,
+            Self::Subscription(subscription) => subscription.run().await,
             Self::Institution(institution) => institution.run().await,
             Self::Policy(policy) => policy.run().await,
             Self::Harvest(harvest) => harvest.run().await,
@@ -112,6 +121,8 @@ impl Command {
             Self::Docs(_) => "docs",
             Self::Sim(_)
             | Self::Request(_)
+            | Self::Events(_)
+            | Self::Subscription(_)
             | Self::Institution(_)
             | Self::Policy(_)
             | Self::Harvest(_)
@@ -140,6 +151,8 @@ impl Command {
             Self::Serve(_) | Self::Sim(_) => "info",
             Self::Demo(_)
             | Self::Request(_)
+            | Self::Events(_)
+            | Self::Subscription(_)
             | Self::Institution(_)
             | Self::Policy(_)
             | Self::Harvest(_)

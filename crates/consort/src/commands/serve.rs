@@ -11,6 +11,7 @@ use std::time::Duration;
 use availability::Availability;
 use catalogue::{Running, Service};
 use clap::Args;
+use deliveries::Deliveries;
 use engine::{Clock as _, Engine, Ids, SystemClock};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
@@ -114,6 +115,7 @@ impl Serve {
         let router =
             web::router(state.clone()).map_err(|error| Failure::new(format!("The hub can't start: {error}.")))?;
         let worker = tokio::spawn(Arc::clone(&engine).run(on(stopped.clone())));
+        start_deliveries(config, &engine, stopped.clone())?;
         info!(address = %config.listen, tls = tls.is_some(), node = %config.engine.node, "the hub is ready");
         let mut server = serve_api(listener, tls, router, limits, stopped);
         let mut served = None;
@@ -160,6 +162,14 @@ async fn start_catalogue(config: &Config, store: &Store) -> Result<Running> {
         Failure::new(format!("The catalogue can't be opened: {error}."))
             .advice("The hub needs the right to write in its data directory, and on PostgreSQL to create the schema `catalogue`.")
     })
+}
+
+/// Starts to send events to subscriptions, until the hub stops.
+fn start_deliveries(config: &Config, engine: &Arc<Engine>, stopped: tokio::sync::watch::Receiver<bool>) -> Result<()> {
+    let deliveries = Deliveries::new(Arc::clone(engine), config.engine.node.clone())
+        .map_err(|error| Failure::new(format!("No HTTP client for events can be made: {error}.")))?;
+    tokio::spawn(Arc::new(deliveries).run(on(stopped)));
+    Ok(())
 }
 
 /// Creates the state of the API.

@@ -29,6 +29,7 @@ mod retention;
 mod setup_checks;
 mod shared_alma;
 mod standard;
+mod supplier;
 mod titles;
 mod unreadable;
 mod volumes;

@@ -13,7 +13,7 @@ const PLACE_HOLD: &str = "POST /bibs/{mms_id}/holdings/{holding_id}/items/{item_
 
 /// A catalogue of one title, with what its institutions say about their copies.
 #[derive(Debug, Default)]
-struct Catalogue {
+pub(crate) struct Catalogue {
     title: Mutex<Option<CatalogueTitle>>,
     answers: Mutex<Vec<RecordCopies>>,
 }
@@ -38,11 +38,21 @@ impl Titles for Catalogue {
 }
 
 impl Catalogue {
-    fn set_state(&self, institution: &str, state: &CopyState) {
+    pub(crate) fn set_state(&self, institution: &str, state: &CopyState) {
         let mut answers = self.answers.lock().unwrap();
         for answer in answers.iter_mut().filter(|answer| answer.record.institution.as_str() == institution) {
             if let Ok((copies, _)) = &mut answer.answer {
                 copies.iter_mut().for_each(|copy| copy.state = state.clone());
+            }
+        }
+    }
+
+    /// Gives the copies of an institution a volume.
+    pub(crate) fn set_volume(&self, institution: &str, volume: &str) {
+        let mut answers = self.answers.lock().unwrap();
+        for answer in answers.iter_mut().filter(|answer| answer.record.institution.as_str() == institution) {
+            if let Ok((copies, _)) = &mut answer.answer {
+                copies.iter_mut().for_each(|copy| copy.volume = Volume::new(Some(volume), &[], &[]));
             }
         }
     }
@@ -55,7 +65,7 @@ impl Catalogue {
 }
 
 /// Lists one copy of each lender under the title `t1`, both available.
-fn catalogue(world: &World) -> Arc<Catalogue> {
+pub(crate) fn catalogue(world: &World) -> Arc<Catalogue> {
     let of = |institution: &str, number: usize| {
         let barcode = presets::barcode(institution, 'M', number);
         let item = world.at(institution).item(&barcode).unwrap();
@@ -85,7 +95,7 @@ fn wish(world: &World, title: TitleRef) -> NewRequest {
     NewRequest { copies: Vec::new(), title: Some(NewTitle { title, volume: None }), ..world.placing() }
 }
 
-fn for_the_title(world: &World) -> NewRequest {
+pub(crate) fn for_the_title(world: &World) -> NewRequest {
     wish(world, TitleRef::Title("t1".to_owned()))
 }
 
@@ -220,6 +230,20 @@ both! {
         let preview = world.engine.preview(unknown).await.unwrap();
         assert_eq!(preview.faults[0].code, "UNKNOWN_AGENCY");
         assert!(preview.patron.is_none(), "nobody was asked");
+    }
+
+    async fn request_waits_for_a_lent_copy_if_its_lender_allows_it_and_nothing_else_is_there(world) {
+        let catalogue = catalogue(&world);
+        let lent = presets::barcode(LENDER, 'M', 1);
+        world.at(LENDER).lend(&lent, "sam.student", "MAIN", crate::world::DESK).unwrap();
+        catalogue.set_state(LENDER, &CopyState::Lent { due: None });
+        catalogue.set_state(OTHER, &CopyState::NotLendable(Refusal::new("ON_ORDER", "It is on order.")));
+        world.set_rules(LENDER, "LEND", lending::Rules { longest_queue: Some(1), ..lending::Rules::default() }).await;
+        let placed = world.place_as(for_the_title(&world)).await;
+        assert_eq!(placed.status, Status::RequestPlacedAtBorrowingAgency, "{:?}", placed.attention);
+        let supply = placed.supply.unwrap();
+        assert!(supply.queued && supply.lent_to_another, "{supply:?}");
+        assert!(supply.hold.open().is_some(), "its hold waits for the item");
     }
 
     async fn preview_of_named_copies_reads_them_until_one_can_be_lent(world) {

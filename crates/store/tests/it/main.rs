@@ -8,6 +8,7 @@ mod audit;
 mod batch_polls;
 mod bulk;
 mod copying;
+mod events;
 mod harness;
 mod institutions;
 mod nodes;

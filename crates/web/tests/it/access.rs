@@ -101,6 +101,12 @@ impl World {
             assert_eq!(made.status, 201, "{}", made.text);
             path = path.replace("{code}", &name);
         }
+        if path.starts_with("/api/v1/subscriptions/") {
+            let name = format!("subscription-{number}");
+            let made = self.hub.post("/api/v1/subscriptions", &subscription_of(&name)).await;
+            assert_eq!(made.status, 201, "{}", made.text);
+            path = path.replace("{code}", &name);
+        }
         if path.starts_with("/api/v1/users/") {
             let name = format!("user-{number}");
             let made = self.hub.post("/api/v1/users", &user_of(&name)).await;
@@ -129,6 +135,11 @@ impl World {
             }
             _ => {}
         }
+        if let Some(name) = path.strip_prefix("/api/v1/subscriptions/") {
+            // A hub has a limit of them.
+            let name = name.split('/').next().unwrap_or_default();
+            self.hub.delete(&format!("/api/v1/subscriptions/{name}")).await;
+        }
         answer
     }
 }
@@ -139,6 +150,10 @@ fn agency_of(agency: &str) -> Value {
 
 fn user_of(name: &str) -> Value {
     json!({"name": name, "role": "read-only", "agencies": ["BORROW"], "password": "correct horse battery"})
+}
+
+fn subscription_of(name: &str) -> Value {
+    json!({"name": name, "url": "https://events.example.org/", "role": "read-only", "agencies": ["BORROW"]})
 }
 
 fn location_of(agency: &str) -> Value {
@@ -160,6 +175,8 @@ fn body_of(operation: &str, number: u64) -> Option<Value> {
         "put_pickup_location" => location_of("BORROW"),
         "put_webhook" => json!({"secret": "a-long-text-made-by-chance"}),
         "create_key" => json!({"name": format!("new-{number}"), "role": "read-only", "agencies": ["BORROW"]}),
+        "create_subscription" => subscription_of(&format!("new-{number}")),
+        "change_subscription" => json!({"active": false}),
         "add_user" => user_of(&format!("new-{number}")),
         "export_patron" => json!({"agency": "BORROW", "patron": "nobody", "reason": "The patron asked."}),
         "erase_patron" => json!({"agency": "BORROW", "patron": "nobody"}),
@@ -234,6 +251,7 @@ async fn every_role_gets_at_every_side_what_the_table_says_for_every_operation()
             let query = match (operation.id.as_str(), role) {
                 ("answer_challenge", _) => "?challenge=text".to_owned(),
                 ("place_request", _) => "?wait=0".to_owned(),
+                ("follow_events", _) => "?after=0&seconds=0".to_owned(),
                 ("get_request", Role::Discovery) => format!("?patron={PATRON}"),
                 _ => String::new(),
             };

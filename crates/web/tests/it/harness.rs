@@ -9,6 +9,7 @@ use axum::extract::Path;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use deliveries::Deliveries;
 use engine::{Backoff, Engine, Ids, Settings, SystemClock};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
@@ -110,6 +111,8 @@ impl Hub {
         let ids = Ids::seeded(if name == "hub" { 1 } else { 2 });
         let engine = Arc::new(Engine::new(store.clone(), settings, Arc::new(SystemClock::default()), ids));
         let router = web::router(change(WebState::new(Arc::clone(&engine), keys))).unwrap();
+        let deliveries = Deliveries::new(Arc::clone(&engine), name).unwrap();
+        tokio::spawn(Arc::new(deliveries).run(std::future::pending()));
         tokio::spawn(engine.run(std::future::pending()));
         let base = serve(router).await;
         let http = reqwest::Client::builder()
