@@ -27,11 +27,13 @@ mod ingest;
 mod lifecycles;
 mod live;
 mod load;
+mod memory;
 mod nodes;
 mod outage;
 mod parse;
 mod quota;
 mod report;
+mod search;
 mod sim;
 mod simulate;
 mod store;
@@ -134,6 +136,11 @@ const BENCHES: &[Bench] = &[
         run: |args| ingest::update::run(args.scale()),
     },
     Bench {
+        name: "search",
+        about: "2,000 queries, top 20 and exact counts, compared with Zebra and PostgreSQL on the same records",
+        run: |args| search::run(args.scale(), args.records),
+    },
+    Bench {
         name: "availability",
         about: "20 records of a title at 10 institutions that answer in 300 ms: calls, and the time over the slowest answer",
         run: |args| availability::run(args.scale()),
@@ -167,6 +174,9 @@ struct Args {
     /// `simulate`: the number of lifecycles. `quota`: the number of requests in flight.
     #[arg(long)]
     lifecycles: Option<u64>,
+    /// `search`: the number of records, for Consort alone.
+    #[arg(long)]
+    records: Option<u64>,
     /// `crash`: the URL of an empty PostgreSQL database, used in place of the embedded store. `nodes`, `engine`: the
     /// URL of any database of a server, used in place of a cluster of the benchmark's own; the benchmark makes
     /// databases there and drops them.
@@ -192,7 +202,12 @@ impl Args {
 
 /// Runs every benchmark.
 fn all(args: &Args) -> ExitCode {
-    if args.seed.is_some() || args.world.is_some() || args.lifecycles.is_some() || args.database.is_some() {
+    if args.seed.is_some()
+        || args.world.is_some()
+        || args.lifecycles.is_some()
+        || args.records.is_some()
+        || args.database.is_some()
+    {
         eprintln!("error: `all` takes no option but --quick; the others are for single benchmarks.");
         return ExitCode::from(2);
     }
@@ -225,6 +240,7 @@ fn main() -> ExitCode {
         match first.to_str() {
             Some(ingest::AS_SOURCE) => return ingest::serve(&of),
             Some(ingest::AS_INGEST) => return ingest::ingest(&of),
+            Some(search::AS_SEARCHER) => return search::searcher(of.as_ref()),
             _ => {}
         }
     }

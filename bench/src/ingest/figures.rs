@@ -122,10 +122,3 @@ pub(super) fn cpu_seconds() -> f64 {
     // Linux counts them in hundredths of a second.
     (ticks(11) + ticks(12)) / 100.0
 }
-
-/// Anonymous memory of this process in MB.
-pub(super) fn anonymous_mb() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:")).unwrap_or_default();
-    line.trim().trim_end_matches(" kB").parse::<u64>().unwrap_or_default() / 1024
-}

@@ -12,7 +12,8 @@ use serde_json::json;
 use store::Database;
 
 use super::INSTITUTION;
-use super::figures::{After, Figures, Stage, anonymous_mb, cpu_seconds};
+use super::figures::{After, Figures, Stage, cpu_seconds};
+use crate::memory;
 
 /// The time between two measurements of memory.
 const EVERY: Duration = Duration::from_millis(50);
@@ -54,7 +55,7 @@ async fn measured<T>(stage: impl Future<Output = Result<T, String>>) -> Result<(
     let done = loop {
         tokio::select! {
             done = &mut stage => break done?,
-            _ = clock.tick() => memory_mb = memory_mb.max(anonymous_mb()),
+            _ = clock.tick() => memory_mb = memory_mb.max(memory::of_this_process()),
         }
     };
     let stage = Stage { seconds: begun.elapsed().as_secs_f64(), cpu_seconds: cpu_seconds() - cpu, memory_mb };

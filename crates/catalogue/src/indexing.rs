@@ -13,8 +13,8 @@ use crate::stored::Member;
 
 /// Groups that are read together.
 const TOGETHER: i64 = 500;
-/// Batches of groups that share a commit of the index, which costs as much as many groups.
-const BATCHES: usize = 20;
+/// Batches of groups that share a commit of the index, which costs as much as many groups. Few groups are committed at once.
+const BATCHES: usize = 200;
 
 const FORMER_IDS: Sql = in_list!("SELECT id, merged_into FROM edition WHERE merged_into", "$1", " ORDER BY id");
 
@@ -50,14 +50,29 @@ impl Catalogue {
             return Ok(0);
         }
         let mut count = 0;
+        // Up to the end that was fixed above, each group comes once, so an empty index has none of them. An attempt that
+        // failed may have left groups that it didn't commit.
+        let first = index.titles() == 0;
+        if first {
+            let index = Arc::clone(index);
+            on_thread(move || index.rollback()).await?;
+        }
+        let upto = if first { end } else { u64::MAX };
         while position < end {
             let mut staged = position;
+            let mut next = self.changes_between(staged, upto, agencies).await?;
             for _ in 0..BATCHES {
-                let Some(next) = self.changes_after(staged, agencies).await? else { break };
-                count += next.changes.len();
-                staged = next.position;
-                let index = Arc::clone(index);
-                on_thread(move || index.stage(next.changes)).await?;
+                let Some(batch) = next.take() else { break };
+                count += batch.changes.len();
+                staged = batch.position;
+                let writing = Arc::clone(index);
+                let changes = batch.changes;
+                let stage =
+                    on_thread(move || if first { stage_first(&writing, changes) } else { writing.stage(changes) });
+                // The database reads the next groups while these are written.
+                let (written, read) = tokio::join!(stage, self.changes_between(staged, upto, agencies));
+                written?;
+                next = read?;
             }
             if staged == position {
                 break;
@@ -104,10 +119,6 @@ impl Catalogue {
     pub async fn last_change(&self) -> Result<u64, Error> {
         let rows = self.store.read("SELECT COALESCE(MAX(change), 0) AS change FROM edition", values![]).await?;
         Ok(rows.first().map_or(Ok(0), |row| row.count("change"))?)
-    }
-
-    async fn changes_after(&self, position: u64, agencies: &[AgencyOf]) -> Result<Option<Changes>, Error> {
-        self.changes_between(position, u64::MAX, agencies).await
     }
 
     async fn changes_between(&self, position: u64, end: u64, agencies: &[AgencyOf]) -> Result<Option<Changes>, Error> {
@@ -177,6 +188,14 @@ fn holders(member: &Member, agencies: &[AgencyOf]) -> Vec<String> {
             && (libraries.is_empty() || agency.library.as_deref().is_none_or(|library| libraries.contains(library)))
     };
     agencies.iter().filter(holds).map(|agency| agency.agency.clone()).collect()
+}
+
+/// Writes changes to an index that has no title yet.
+fn stage_first(index: &Index, changes: Vec<Change>) -> Result<(), search::Error> {
+    index.stage_new(changes.into_iter().filter_map(|change| match change {
+        Change::Upsert(document) => Some(document),
+        Change::Delete(_) => None,
+    }))
 }
 
 async fn on_thread(work: impl FnOnce() -> Result<(), search::Error> + Send + 'static) -> Result<(), Error> {

@@ -111,6 +111,22 @@ impl Corpus {
         (index / 8 * 5 + EDITIONS[place], INSTITUTIONS[place])
     }
 
+    /// Returns the words of a query: one to three different ones, as frequent in queries as they are in titles. They are
+    /// ASCII, so that every search engine takes them for the same words.
+    #[must_use]
+    pub fn query(&self, number: u64) -> Vec<String> {
+        let mut rng = StdRng::seed_from_u64(mix([self.options.seed, number, 0, 4]));
+        let count = rng.random_range(1..=3);
+        let mut words: Vec<String> = Vec::with_capacity(count);
+        while words.len() < count {
+            let word = self.words.title.pick(&mut rng);
+            if word.is_ascii() && !words.iter().any(|other| other == word) {
+                words.push(word.to_owned());
+            }
+        }
+        words
+    }
+
     /// Returns the last generation, up to this one, in which a record was changed or deleted, and its state since then:
     /// how often it has changed, and whether it is deleted.
     #[must_use]

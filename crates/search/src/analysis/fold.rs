@@ -22,7 +22,16 @@ pub(super) enum Folded {
 
 /// Brings a text into the composed compatibility form, which the other functions of this module expect.
 pub(super) fn normalised(text: &str) -> String {
-    text.nfkc().collect()
+    if text.chars().all(is_composed) { text.to_owned() } else { text.nfkc().collect() }
+}
+
+/// Returns whether a character stays as it is in any text of such characters: letters of Western and Central Europe, of
+/// Russian and of Arabic, Chinese characters, and the usual marks. Without combining marks nothing is composed.
+fn is_composed(c: char) -> bool {
+    c.is_ascii()
+        || matches!(u32::from(c),
+            0x00C0..=0x0131 | 0x0400..=0x045F | 0x0621..=0x063A | 0x0641..=0x064A | 0x2013 | 0x2014 | 0x2018
+            | 0x2019 | 0x201C | 0x201D | 0x4E00..=0x9FFF)
 }
 
 /// Returns whether a character is written without spaces between words, so that its text is indexed in pairs.

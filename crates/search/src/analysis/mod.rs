@@ -13,3 +13,8 @@ mod tokenizer;
 
 pub(crate) use split::{Choice, choices, folded};
 pub(crate) use tokenizer::Words;
+
+/// Returns the words of a text, as the index has them.
+pub(crate) fn words(text: &str) -> impl Iterator<Item = String> + use<> {
+    split::tokens(text).into_iter().map(|token| token.text)
+}

@@ -104,6 +104,15 @@ pub enum IdentifierKind {
     Record,
 }
 
+impl Document {
+    /// Returns the words by which a search in all fields finds the title, as the index has them: folded, with both
+    /// transcriptions where a letter has two. Identifiers are left out.
+    pub fn words(&self) -> impl Iterator<Item = String> + use<'_> {
+        let lists = [&self.titles, &self.authors, &self.subjects, &self.publishers, &self.series, &self.notes];
+        lists.into_iter().flatten().flat_map(|text| crate::analysis::words(text))
+    }
+}
+
 impl Identifier {
     /// Creates an identifier from a number in its normal form.
     pub fn new(kind: IdentifierKind, value: impl Into<String>) -> Self {

@@ -1,6 +1,7 @@
 //! The index in its directory: opened, changed, rebuilt.
 
 mod directory;
+mod queue;
 mod schema;
 mod writer;
 
@@ -21,10 +22,12 @@ pub use writer::{Change, Rebuild};
 use crate::analysis::Words;
 use crate::document::Brief;
 use crate::error::Error;
+use queue::{Ids, Queue};
 use writer::Writing;
 
-/// The size of a block of stored titles before compression, in bytes: larger ones are smaller on disk and slower to read.
-const BLOCK_BYTES: usize = 48 * 1024;
+/// The size of a block of stored titles before compression, in bytes: larger ones are smaller on disk and slower to read. The
+/// titles of a page are in as many blocks.
+const BLOCK_BYTES: usize = 16 * 1024;
 /// Blocks of stored titles that each part of the index keeps in memory.
 const BLOCKS_IN_MEMORY: usize = 8;
 
@@ -55,6 +58,7 @@ pub(crate) struct Generation {
     name: String,
     index: tantivy::Index,
     reader: IndexReader,
+    queue: Queue,
     pub(crate) fields: Fields,
 }
 
@@ -153,12 +157,14 @@ impl Generation {
 
     fn with(name: &str, index: tantivy::Index) -> Result<Self, tantivy::TantivyError> {
         index.tokenizers().register(schema::TOKENIZER, TextAnalyzer::from(Words));
+        let queue = Queue::default();
+        index.tokenizers().register(schema::ID_TOKENIZER, TextAnalyzer::from(Ids::new(queue.clone())));
         let reader = index
             .reader_builder()
             .reload_policy(ReloadPolicy::Manual)
             .doc_store_cache_num_blocks(BLOCKS_IN_MEMORY)
             .try_into()?;
-        Ok(Self { name: name.to_owned(), index, reader, fields: Fields::new() })
+        Ok(Self { name: name.to_owned(), index, reader, queue, fields: Fields::new() })
     }
 
     pub(crate) fn searcher(&self) -> Searcher {

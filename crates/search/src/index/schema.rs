@@ -12,6 +12,8 @@ use crate::document::{Document, IdentifierKind};
 pub(crate) const VERSION: u32 = 2;
 /// The name under which tantivy knows our tokenizer.
 pub(crate) const TOKENIZER: &str = "words";
+/// The name under which tantivy knows the tokenizer of ids.
+pub(crate) const ID_TOKENIZER: &str = "id";
 /// The longest key in bytes; longer ones are cut, in records and in queries.
 const LONGEST_KEY: usize = 250;
 /// The longest title in bytes by which results are sorted.
@@ -100,18 +102,17 @@ impl Fields {
             TextOptions::default()
                 .set_indexing_options(TextFieldIndexing::default().set_tokenizer(TOKENIZER).set_index_option(options))
         };
-        let whole = |stored: bool| {
+        let whole = |tokenizer: &str| {
             let indexing = TextFieldIndexing::default()
-                .set_tokenizer("raw")
+                .set_tokenizer(tokenizer)
                 .set_fieldnorms(false)
                 .set_index_option(IndexRecordOption::Basic);
-            let options = TextOptions::default().set_indexing_options(indexing);
-            if stored { options.set_stored() } else { options }
+            TextOptions::default().set_indexing_options(indexing)
         };
         let column = || TextOptions::default().set_fast("raw");
         let positions = || words(IndexRecordOption::WithFreqsAndPositions);
         Self {
-            id: schema.add_text_field("id", whole(true)),
+            id: schema.add_text_field("id", whole(ID_TOKENIZER).set_stored()),
             any: schema.add_text_field("any", positions()),
             title: schema.add_text_field("title", positions()),
             author: schema.add_text_field("author", positions()),
@@ -119,7 +120,7 @@ impl Fields {
             publisher: schema.add_text_field("publisher", positions()),
             series: schema.add_text_field("series", positions()),
             note: schema.add_text_field("note", positions()),
-            key: schema.add_text_field("key", whole(false)),
+            key: schema.add_text_field("key", whole("raw")),
             year: schema.add_u64_field("year", NumericOptions::from(FAST)),
             sort_title: schema.add_text_field("sort_title", column()),
             format: schema.add_text_field("format", column()),

@@ -13,8 +13,8 @@ use crate::error::Error;
 
 /// The memory in which a writer collects entries before it writes them out, in bytes. It is one thread's.
 const WRITER_BYTES: usize = 40_000_000;
-/// The most titles that one part of the index is merged to.
-const MOST_MERGED: usize = 2_000_000;
+/// From this number of titles on a part of the index isn't merged any more. It limits the memory and the time of a merge.
+const MOST_MERGED: usize = 250_000;
 
 /// A change of one title.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -73,12 +73,24 @@ impl Index {
             match change {
                 Change::Upsert(document) => {
                     writer.delete_term(generation.fields.id_term(&document.id));
-                    writer.add_document(entry(&generation, &document)?)?;
+                    add(writer, &generation, &document)?;
                 }
                 Change::Delete(id) => {
                     writer.delete_term(generation.fields.id_term(&id));
                 }
             }
+        }
+        Ok(())
+    }
+
+    /// Takes titles of which the index has none yet, without committing them. It spares the search for what they replace. Each
+    /// id must occur once since the last commit.
+    pub fn stage_new(&self, documents: impl IntoIterator<Item = Document>) -> Result<(), Error> {
+        let mut writing = self.writing.lock();
+        let generation = self.generation();
+        let writer = self.writer(&mut writing, &generation)?;
+        for document in documents {
+            add(writer, &generation, &document)?;
         }
         Ok(())
     }
@@ -96,6 +108,7 @@ impl Index {
     pub fn rollback(&self) -> Result<(), Error> {
         if let Some(writer) = &mut self.writing.lock().writer {
             writer.rollback()?;
+            self.generation().queue.clear();
         }
         Ok(())
     }
@@ -140,7 +153,7 @@ impl Rebuild<'_> {
     /// Adds titles. Each id must occur once in the whole rebuilding.
     pub fn add(&mut self, documents: impl IntoIterator<Item = Document>) -> Result<(), Error> {
         for document in documents {
-            self.writer.add_document(entry(&self.generation, &document)?)?;
+            add(&self.writer, &self.generation, &document)?;
         }
         Ok(())
     }
@@ -161,13 +174,18 @@ impl Rebuild<'_> {
     }
 }
 
-fn entry(generation: &Generation, document: &Document) -> Result<tantivy::TantivyDocument, Error> {
+/// Hands the entry of a document over to the indexing thread.
+fn add(writer: &IndexWriter, generation: &Generation, document: &Document) -> Result<(), Error> {
     let unreadable =
         |error: serde_json::Error| Error::Unreadable { id: document.id.clone(), reason: error.to_string() };
-    generation.fields.entry(document).map_err(unreadable)
+    let entry = generation.fields.entry(document).map_err(unreadable)?;
+    generation.queue.enter();
+    writer.add_document(entry)?;
+    Ok(())
 }
 
 fn open_writer(generation: &Generation, directory: &Path) -> Result<IndexWriter, Error> {
+    generation.queue.clear();
     let options = IndexWriterOptions::builder()
         .num_worker_threads(1)
         .num_merge_threads(1)

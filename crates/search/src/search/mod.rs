@@ -14,7 +14,7 @@ pub use advice::Advice;
 pub use facets::{FacetValue, Facets, Filters};
 
 use crate::error::Error;
-use crate::index::{Found, Generation, Index};
+use crate::index::{Fields, Found, Generation, Index};
 use crate::query::{Query, Sort};
 
 /// The most titles of one page.
@@ -84,9 +84,7 @@ impl Index {
         };
         let mut answer = Answer { total, facets, ..Answer::default() };
         if limit > 0 && (search.offset as u64) < total {
-            let ranked = rank::ranked(fields, filtered, search);
-            let page = TopDocs::with_limit(limit).and_offset(search.offset);
-            for address in page_of(&searcher, &*ranked, page, search.sort)? {
+            for address in page_of(fields, &searcher, &*filtered, search, limit)? {
                 answer.hits.push(generation.found(&searcher, address, search.records)?);
             }
         }
@@ -113,10 +111,11 @@ impl Index {
 
 /// Returns the titles of a page in their order.
 fn page_of(
+    fields: &Fields,
     searcher: &Searcher,
     query: &dyn tantivy::query::Query,
-    page: TopDocs,
-    sort: Sort,
+    search: &Search,
+    limit: usize,
 ) -> Result<Vec<DocAddress>, Error> {
     fn addresses<T>(found: Vec<(T, DocAddress)>) -> Vec<DocAddress> {
         found.into_iter().map(|(_, address)| address).collect()
@@ -127,8 +126,9 @@ fn page_of(
     {
         Ok(addresses(searcher.search(query, page)?))
     }
-    match sort {
-        Sort::Relevance => run(searcher, query, &page.order_by_score()),
+    let page = TopDocs::with_limit(limit).and_offset(search.offset);
+    match search.sort {
+        Sort::Relevance => rank::page(fields, searcher, query, search, limit),
         Sort::Newest => run(searcher, query, &page.order_by_fast_field::<u64>("year", Order::Desc)),
         Sort::Oldest => run(searcher, query, &page.order_by_fast_field::<u64>("year", Order::Asc)),
         Sort::Title => run(searcher, query, &page.order_by_string_fast_field("sort_title", Order::Asc)),

@@ -153,3 +153,15 @@ fn second_writer_is_refused_and_a_second_reader_sees_commits_after_a_reload() {
     other.apply([Change::Delete("c".to_owned())], 4).unwrap();
     assert_eq!(other.titles(), 0);
 }
+
+#[test]
+fn more_titles_than_may_wait_are_indexed_in_one_commit() {
+    let documents = || (0..1_200).map(|number| document(&number.to_string(), titled("Emma")));
+    let catalogue = Catalogue::of([]);
+    catalogue.index.stage_new(documents()).unwrap();
+    catalogue.index.rollback().unwrap();
+    catalogue.index.stage_new(documents()).unwrap();
+    catalogue.index.commit(2).unwrap();
+    assert_eq!(catalogue.plain("emma").total, 1_200);
+    assert_eq!(catalogue.index.titles(), 1_200);
+}

@@ -116,6 +116,42 @@ fn exact_title_comes_first_then_words_in_titles_then_names() {
 }
 
 #[test]
+fn pages_by_relevance_hold_each_title_once_across_all_tiers() {
+    let mut documents: Vec<_> = (0..7)
+        .map(|number| document(&format!("title{number}"), titled(&format!("Emma and Harriet {number}"))))
+        .collect();
+    documents.extend((0..7).map(|number| {
+        let record = titled(&format!("Emma {number}")).data("520", ' ', ' ', [('a', "About Harriet.")]);
+        document(&format!("note{number}"), record)
+    }));
+    documents.push(document("exact", titled("Emma Harriet")));
+    let catalogue = Catalogue::of(documents);
+    let query = plain::parse("emma harriet").unwrap();
+    let mut found = Vec::new();
+    for offset in (0..15).step_by(4) {
+        let search = Search { query: Some(query.clone()), offset, limit: 4, ..Search::default() };
+        let answer = catalogue.search(&search);
+        assert_eq!(answer.total, 15);
+        found.extend(ids(&answer).into_iter().map(str::to_owned));
+    }
+    assert_eq!(found[0], "exact");
+    assert!(found[1..8].iter().all(|id| id.starts_with("title")), "{found:?}");
+    assert!(found[8..].iter().all(|id| id.starts_with("note")), "{found:?}");
+    found.sort();
+    found.dedup();
+    assert_eq!(found.len(), 15);
+}
+
+#[test]
+fn excluded_words_stay_excluded_in_every_field() {
+    let catalogue = Catalogue::of([
+        document("kept", titled("Emma")),
+        document("left", titled("Emma again").data("520", ' ', ' ', [('a', "Knightley.")])),
+    ]);
+    assert_eq!(ids(&catalogue.cql("emma not knightley")), ["kept"]);
+}
+
+#[test]
 fn masks_stand_for_letters() {
     let catalogue = Catalogue::of([
         document("a", titled("Library science")),
