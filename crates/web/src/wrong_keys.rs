@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn short_series_is_reported_with_its_number_and_a_new_one_again() {
+    fn short_series_is_reported_with_its_number_and_so_is_the_next_one() {
         let (wrong, address) = (WrongKeys::default(), Some("192.0.2.1".parse().unwrap()));
         let left = |wrong: &WrongKeys| wrong.0.lock()[&address].not_logged;
         assert!(wrong.note(address, at(0)).1, "the first is reported at once");

@@ -39,7 +39,7 @@ fn copies_of_the_title_are_tried_in_their_order() {
 }
 
 #[test]
-fn hub_looks_for_copies_again_when_the_list_is_used_up_and_knows_what_it_has_tried() {
+fn hub_searches_for_further_copies_when_the_list_is_used_up_and_knows_what_it_has_tried() {
     let mut walk = placed();
     walk.run_until(Effect::FindCopies);
     walk.apply(found(vec![example::candidate("31999")]));
@@ -63,7 +63,7 @@ fn request_ends_unsupplied_when_no_library_can_lend_the_title() {
 }
 
 #[test]
-fn hub_stops_looking_after_many_rankings() {
+fn hub_stops_searching_after_many_rankings() {
     let mut walk = placed();
     let mut searches = 0;
     while walk.status() != Status::Finalised {
@@ -78,7 +78,7 @@ fn hub_stops_looking_after_many_rankings() {
 }
 
 #[test]
-fn cancelled_request_looks_for_no_copies() {
+fn cancelled_request_searches_for_no_copies() {
     let mut walk = placed();
     walk.run_until(Effect::FindCopies);
     walk.apply(Command::Cancel { by: lending::CancelledBy::Patron, reason: None });
