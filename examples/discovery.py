@@ -95,7 +95,7 @@ def mine(patron):
 
 
 def cancel(request_id):
-    call("POST", f"/api/v1/requests/{urllib.parse.quote(request_id)}/cancel", {"by": "patron"})
+    call("DELETE", f"/api/v1/requests/{urllib.parse.quote(request_id)}")
     print("cancelled")
 
 

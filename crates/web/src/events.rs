@@ -21,7 +21,8 @@ use store::PlacedEvent;
 use tokio::sync::watch;
 use tokio::time::Instant;
 use tracing::warn;
-use utoipa::ToSchema;
+use utoipa::openapi::path::{Parameter, ParameterIn};
+use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -29,6 +30,7 @@ use crate::event_feed::StreamPlace;
 use crate::field::Number;
 use crate::guard::Access;
 use crate::input::{Query, input};
+use crate::precondition::header;
 use crate::problem::Problem;
 use crate::state::WebState;
 use crate::words;
@@ -135,9 +137,9 @@ input! {
     path = "/api/v1/events",
     operation_id = "follow_events",
     tag = "events",
-    params(EventsQuery, ("Last-Event-ID" = Option<String>, Header, description = "The `id` of the last event that the client got.")),
+    params(EventsQuery, LastEvent),
     responses(
-        (status = 200, description = "The stream.", content_type = "text/event-stream", body = EventView),
+        (status = 200, description = "The stream.", content_type = "text/event-stream", body = StreamedEvent),
         (status = 410, description = "Events after the named one are removed already."),
     )
 )]
@@ -171,6 +173,25 @@ async fn follow_events(
         Some((Ok(event), following))
     });
     Ok(Sse::new(stream).keep_alive(KeepAlive::new().interval(HEARTBEAT).text("alive")))
+}
+
+/// An event as the stream carries it.
+#[derive(Debug, ToSchema)]
+#[allow(dead_code, reason = "it only describes the stream")]
+struct StreamedEvent {
+    /// The place of the event, for `Last-Event-ID`.
+    id: String,
+    /// A `RequestEvent` as JSON.
+    data: String,
+}
+
+/// The header `Last-Event-ID`, for the document of the API.
+struct LastEvent;
+
+impl IntoParams for LastEvent {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        vec![header("Last-Event-ID", "The `id` of the last event that the client got.", "1", "^[0-9]{1,18}$")]
+    }
 }
 
 /// Returns the position in the header `Last-Event-ID`.

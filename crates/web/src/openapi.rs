@@ -15,6 +15,7 @@ use utoipa::openapi::{Components, RefOr};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use crate::events::EventView;
 use crate::problem::Envelope;
 use crate::state::WebState;
 use crate::{
@@ -33,7 +34,7 @@ const KEY: &str = "api_key";
         license(name = "Apache-2.0", identifier = "Apache-2.0")
     ),
     servers((url = "/", description = "This hub.")),
-    components(schemas(Envelope)),
+    components(schemas(Envelope, EventView)),
     tags(
         (name = "requests", description = "Patron requests, from placing to the last clean-up."),
         (name = "events", description = "Changes of requests, as they happen."),
