@@ -3,8 +3,7 @@
     examples.py ROOT PROGRAM FILE...
 
 All blocks of a file share one shell, started in an empty folder from which the repository's `crates` and
-`examples` can be seen. A
-block that begins with `consort sim` starts the simulator with these options, on a free port or in the place of one
+`examples` can be seen. A block that begins with `consort sim` starts the simulator with these options, on a free port or in the place of one
 that ran before. The port of the documentation, 8081, stands for the one taken, and 8080 for that of a hub.
 """
 
