@@ -1,4 +1,4 @@
-//! Publishes a corpus by OAI-PMH: `serve RECORDS [SEED [PORT [PAGE_SIZE]]]`. Prints the base URL, and a line for each new generation,
+//! Publishes a corpus by OAI-PMH: `oai_server RECORDS [SEED [PORT [PAGE_SIZE]]]`. Prints the base URL, and a line for each new generation,
 //! which an empty line on standard input begins; ends with standard input.
 
 #![allow(clippy::print_stdout, reason = "it is a program")]
