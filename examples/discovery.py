@@ -74,7 +74,7 @@ def wish(title, patron, pickup):
 
 
 def terms(title, patron, pickup):
-    """The page before the button: may the patron borrow, and what is to be expected."""
+    """The page before the button: may the patron borrow, and from whom, and for how long."""
     found = call("POST", "/api/v1/requests/preview", wish(title, patron, pickup))
     print("possible" if found["possible"] else "not possible")
     for reason in found["faults"] + (found["patron"] or {"reasons": []})["reasons"]:
