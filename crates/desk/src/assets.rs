@@ -4,8 +4,8 @@ use std::sync::LazyLock;
 
 use axum::Router;
 use axum::extract::Path;
-use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::http::StatusCode;
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 use sha2::{Digest as _, Sha256};
@@ -14,7 +14,11 @@ use crate::state::Desk;
 
 /// A file: its name, its type, its content.
 const FILES: &[(&str, &str, &str)] = &[
-    ("desk.css", "text/css; charset=utf-8", concat!(include_str!("../assets/tokens.css"), include_str!("../assets/desk.css"))),
+    (
+        "desk.css",
+        "text/css; charset=utf-8",
+        concat!(include_str!("../assets/tokens.css"), include_str!("../assets/desk.css")),
+    ),
     (
         "desk.js",
         "text/javascript; charset=utf-8",

@@ -32,11 +32,8 @@ impl Wrong {
     /// Returns when the next attempt counts.
     fn next(self) -> Timestamp {
         let doublings = self.times.saturating_sub(FREE).min(16);
-        let wait = if doublings == 0 {
-            SignedDuration::ZERO
-        } else {
-            SignedDuration::from_secs(1 << doublings).min(LONGEST)
-        };
+        let wait =
+            if doublings == 0 { SignedDuration::ZERO } else { SignedDuration::from_secs(1 << doublings).min(LONGEST) };
         self.last.saturating_add(wait).unwrap_or(self.last)
     }
 }

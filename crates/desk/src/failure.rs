@@ -64,7 +64,9 @@ impl IntoResponse for Failure {
                 let title = if status == StatusCode::FORBIDDEN { "error-forbidden" } else { "error-refused" };
                 (status, title, Detail::Words(problem.detail))
             }
-            Self::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "error-internal", Detail::Text("error-internal-detail")),
+            Self::Internal => {
+                (StatusCode::INTERNAL_SERVER_ERROR, "error-internal", Detail::Text("error-internal-detail"))
+            }
         };
         let mut answer = status.into_response();
         answer.extensions_mut().insert(Shown { title, detail });

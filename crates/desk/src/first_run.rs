@@ -36,7 +36,8 @@ pub(crate) fn routes() -> Router<Desk> {
 /// Returns a new code: twelve letters and digits in groups of four.
 pub(crate) fn code(ids: &Ids) -> SecretString {
     let random = ids.secret();
-    let letters = random.iter().take(12).filter_map(|byte| LETTERS.get(usize::from(byte % 32)).copied().map(char::from));
+    let letters =
+        random.iter().take(12).filter_map(|byte| LETTERS.get(usize::from(byte % 32)).copied().map(char::from));
     let mut text = String::new();
     for (place, letter) in letters.enumerate() {
         if place > 0 && place % 4 == 0 {

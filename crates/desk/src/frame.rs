@@ -7,7 +7,7 @@ use messages::Language;
 
 use crate::texts::Texts;
 use crate::times::Times;
-use crate::visitor::Visitor;
+use crate::visitor::{Libraries, Visitor};
 
 /// The icons, each as an SVG symbol.
 pub(crate) const ICONS: &str = include_str!("../assets/icons.svg");
@@ -50,6 +50,7 @@ const GROUPS: &[(&str, &[Item])] = &[(
 pub(crate) struct Frame {
     pub(crate) texts: Texts,
     pub(crate) times: Times,
+    pub(crate) libraries: Libraries,
     pub(crate) icons: &'static str,
     pub(crate) groups: Vec<Group>,
     /// The path of the navigation's page to which this one belongs.
@@ -79,12 +80,14 @@ impl Frame {
         });
         let present = visitor.present_agency();
         let is_present = |code| present.is_some_and(|agency| agency.code == code);
-        let agencies = visitor.agencies.iter().map(|agency| {
-            (agency.code.to_string(), agency.name.clone(), is_present(agency.code.clone()))
-        });
+        let agencies = visitor
+            .agencies
+            .iter()
+            .map(|agency| (agency.code.to_string(), agency.name.clone(), is_present(agency.code.clone())));
         Self {
             texts: visitor.texts(),
             times: visitor.times.clone(),
+            libraries: visitor.libraries.clone(),
             icons: ICONS,
             groups: groups.collect(),
             current,

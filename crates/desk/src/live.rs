@@ -82,8 +82,9 @@ mod tests {
     #[test]
     fn event_in_two_chunks_is_read_once_complete() {
         let id = "01890a5d-ac96-774b-bcce-b302099a8057";
-        let mut text = format!("event: request.changed\ndata: {{\"type\":\"request.changed\",\"data\":{{\"request\":\"{id}")
-            .into_bytes();
+        let mut text =
+            format!("event: request.changed\ndata: {{\"type\":\"request.changed\",\"data\":{{\"request\":\"{id}")
+                .into_bytes();
         assert!(take_changes(&mut text).is_empty());
         text.extend_from_slice(b"\",\"version\":2}}\n\n: heartbeat\n");
         let found = take_changes(&mut text);

@@ -57,17 +57,14 @@ pub(crate) fn pill(texts: Texts, request: &RequestView) -> Pill {
     let is_over = matches!(request.status.as_str(), "COMPLETED" | "CANCELLED" | "FINALISED");
     let condition = CONDITIONS.iter().find(|(name, ..)| request.conditions.iter().any(|known| known == name));
     match condition {
-        Some((name, tone, icon)) if !is_over => {
-            Pill { tone, icon, words: texts.say(&format!("condition-{name}")) }
-        }
+        Some((name, tone, icon)) if !is_over => Pill { tone, icon, words: texts.say(&format!("condition-{name}")) },
         Some(_) | None => of_status(texts, &request.status),
     }
 }
 
 /// Returns a status alone.
 pub(crate) fn of_status(texts: Texts, status: &str) -> Pill {
-    let (_, tone, icon) =
-        STATUSES.iter().find(|(name, ..)| *name == status).copied().unwrap_or(("", "calm", "info"));
+    let (_, tone, icon) = STATUSES.iter().find(|(name, ..)| *name == status).copied().unwrap_or(("", "calm", "info"));
     Pill { tone, icon, words: texts.say(&format!("status-{status}")) }
 }
 
@@ -95,8 +92,7 @@ mod tests {
     #[test]
     fn every_icon_of_a_status_exists() {
         let icons = STATUSES.iter().chain(&CONDITIONS).map(|(.., icon)| icon);
-        let missing: Vec<_> =
-            icons.filter(|icon| !crate::frame::ICONS.contains(&format!("id=\"i-{icon}\""))).collect();
+        let missing: Vec<_> = icons.filter(|icon| !crate::frame::ICONS.contains(&format!("id=\"i-{icon}\""))).collect();
         assert!(missing.is_empty(), "{missing:?}");
     }
 }

@@ -128,9 +128,10 @@ mod tests {
             if let Some((id, _)) = line.split_once(" =").filter(|(id, _)| !id.starts_with([' ', '[', '*'])) {
                 found.push((id.to_owned(), BTreeSet::new()));
             }
-            let named = line.split('$').skip(1).map(|rest| {
-                rest.chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '-').collect::<String>()
-            });
+            let named = line
+                .split('$')
+                .skip(1)
+                .map(|rest| rest.chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '-').collect::<String>());
             if let Some((_, arguments)) = found.last_mut() {
                 arguments.extend(named);
             }

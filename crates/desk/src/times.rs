@@ -48,7 +48,8 @@ impl Times {
 
     /// Returns `24 Nov`, with the year if it isn't this one.
     pub(crate) fn day(&self, day: &Date) -> String {
-        let month = usize::try_from(day.month()).ok().and_then(|month| self.months().get(month.saturating_sub(1)).copied());
+        let month =
+            usize::try_from(day.month()).ok().and_then(|month| self.months().get(month.saturating_sub(1)).copied());
         let (month, number) = (month.unwrap_or_default(), day.day());
         let short = match self.language {
             Language::English => format!("{number} {month}"),
@@ -64,9 +65,7 @@ impl Times {
 
     const fn months(&self) -> [&'static str; 12] {
         match self.language {
-            Language::English => {
-                ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
-            }
+            Language::English => ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"],
             Language::German => {
                 ["Jan.", "Feb.", "März", "Apr.", "Mai", "Juni", "Juli", "Aug.", "Sept.", "Okt.", "Nov.", "Dez."]
             }

@@ -58,6 +58,26 @@ impl FromRequestParts<Desk> for Taste {
     }
 }
 
+/// The names of libraries. They are no secret: each request names its libraries to all of them.
+#[derive(Clone, Debug)]
+pub(crate) struct Libraries(Arc<[Agency]>);
+
+impl Libraries {
+    /// Returns the name of the library with this agency's code, or else the code.
+    pub(crate) fn of_agency<'a>(&'a self, code: &'a str) -> &'a str {
+        self.0.iter().find(|agency| agency.code.as_str() == code).map_or(code, |agency| agency.name.as_str())
+    }
+
+    /// Returns the name of the only agency of an institution, or else the institution's code.
+    pub(crate) fn of_institution<'a>(&'a self, code: &'a str) -> &'a str {
+        let mut found = self.0.iter().filter(|agency| agency.institution.as_str() == code);
+        match (found.next(), found.next()) {
+            (Some(agency), None) => &agency.name,
+            _ => code,
+        }
+    }
+}
+
 /// Somebody who has signed in.
 #[derive(Clone, Debug)]
 pub(crate) struct Visitor {
@@ -69,6 +89,8 @@ pub(crate) struct Visitor {
     pub(crate) csrf: String,
     /// The digest of the session's token.
     pub(crate) session: String,
+    /// The names of libraries by the code of their institution.
+    pub(crate) libraries: Libraries,
     /// The agencies among which the reader may choose; for the consortium admin all.
     pub(crate) agencies: Vec<Agency>,
     /// The agency that the reader chose; `None` for all of them.
@@ -130,6 +152,7 @@ impl FromRequestParts<Desk> for Visitor {
         let of_zone = agencies.iter().find(|known| Some(&known.code) == agency.as_ref()).or_else(|| agencies.first());
         let zone = of_zone.map_or(TimeZone::UTC, |agency| agency.rules.calendar.zone());
         Ok(Self {
+            libraries: Libraries(all),
             api: Api::new(desk.api().clone(), Arc::clone(&caller), taste.language),
             times: Times::new(zone, now, taste.language),
             csrf: csrf(token),

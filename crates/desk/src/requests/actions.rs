@@ -14,7 +14,7 @@ use crate::form::{Fields, Form};
 use crate::frame::Frame;
 use crate::page::{Page, show};
 use crate::requests::model::{EndPreview, RequestView};
-use crate::requests::show::read;
+use crate::requests::show::{list_of, read};
 use crate::texts::Texts;
 use crate::visitor::Visitor;
 
@@ -30,7 +30,13 @@ struct Known {
     icon: &'static str,
 }
 
-const fn known(name: &'static str, method: fn() -> Method, path: &'static str, is_grave: bool, icon: &'static str) -> Known {
+const fn known(
+    name: &'static str,
+    method: fn() -> Method,
+    path: &'static str,
+    is_grave: bool,
+    icon: &'static str,
+) -> Known {
     Known { name, method, path, is_grave, icon }
 }
 
@@ -127,9 +133,10 @@ async fn action_page(
 ) -> Result<ActionPage, Failure> {
     let known = ACTIONS.iter().find(|known| known.name == name).ok_or(Failure::UnreadableForm)?;
     let (request, tag) = read(visitor, id).await?;
-    let frame = Frame::new(visitor, "/lending");
+    let frame = Frame::new(visitor, list_of(visitor, &request));
     let texts = frame.texts;
-    let pickup_locations = if name == "change_pickup" { pickup_locations(visitor, &request).await? } else { Vec::new() };
+    let pickup_locations =
+        if name == "change_pickup" { pickup_locations(visitor, &request).await? } else { Vec::new() };
     Ok(ActionPage {
         id: id.to_string(),
         short_id: request.short_id(),
@@ -161,13 +168,17 @@ async fn steps(
     let texts = visitor.texts();
     if name == "end" {
         let preview: EndPreview = visitor.api.get(&format!("/api/v1/requests/{id}/end")).await?;
-        let steps = preview.steps.into_iter().map(|step| (step.institution.unwrap_or_default(), step.explanation));
+        let steps = preview.steps.into_iter().map(|step| {
+            let institution = step.institution.unwrap_or_default();
+            (visitor.libraries.of_institution(&institution).to_owned(), step.explanation)
+        });
         return Ok([(texts.say("party-item"), preview.item_place)].into_iter().chain(steps).collect());
     }
-    let lender = request.lender.as_ref().map(|lender| lender.institution.clone());
+    let libraries = &visitor.libraries;
+    let lender = request.lender.as_ref().map(|lender| libraries.of_institution(&lender.institution).to_owned());
     let parties = [
         ("lender", lender.unwrap_or_else(|| texts.say("side-lender"))),
-        ("borrower", request.patron.institution.clone()),
+        ("borrower", libraries.of_agency(&request.patron.agency).to_owned()),
         ("patron", texts.say("party-patron")),
     ];
     let line = |(party, name_of): (&str, String)| {

@@ -102,7 +102,7 @@ async fn list(visitor: &Visitor, wanted: Wanted, is_lending: bool) -> Page {
     let view = VIEWS.iter().find(|view| view.name == wanted.view).unwrap_or(&VIEWS[0]);
     let sort = SORTS.iter().map(|(name, _)| *name).find(|name| *name == wanted.sort).unwrap_or("-placed_at");
     let mut query = format!("{}&total=true&limit={ROWS}&sort={}", view.query, encoded(sort));
-    query.push_str(if is_lending { "&side=lender" } else { "&side=borrower" });
+    //SIDE query.push_str(if is_lending { "&side=lender" } else { "&side=borrower" });
     for (name, value) in [("title", &wanted.title), ("cursor", &wanted.cursor)] {
         if !value.trim().is_empty() {
             query.push_str(&format!("&{name}={}", encoded(value.trim())));
@@ -112,7 +112,7 @@ async fn list(visitor: &Visitor, wanted: Wanted, is_lending: bool) -> Page {
     let texts = visitor.texts();
     let rows = found.requests.into_iter().map(|request| Row {
         pill: status::pill(texts, &request),
-        other: other(&request, is_lending),
+        other: other(visitor, &request, is_lending),
         request,
     });
     let shown = format!("view={}&title={}&sort={}", view.name, encoded(wanted.title.trim()), encoded(sort));
@@ -133,11 +133,12 @@ async fn list(visitor: &Visitor, wanted: Wanted, is_lending: bool) -> Page {
     })
 }
 
-fn other(request: &RequestView, is_lending: bool) -> String {
+fn other(visitor: &Visitor, request: &RequestView, is_lending: bool) -> String {
     if is_lending {
         request.pickup_location.name.clone()
     } else {
-        request.lender.as_ref().map(|lender| lender.institution.clone()).unwrap_or_default()
+        let lender = request.lender.as_ref();
+        lender.map(|lender| visitor.libraries.of_institution(&lender.institution).to_owned()).unwrap_or_default()
     }
 }
 

@@ -74,7 +74,6 @@ impl Attention {
 
 #[derive(Debug, Deserialize)]
 pub(crate) struct Patron {
-    pub(crate) institution: String,
     pub(crate) agency: String,
     pub(crate) identifier: Option<String>,
     pub(crate) card: Option<String>,

@@ -63,7 +63,7 @@ pub(crate) async fn read(visitor: &Visitor, id: RequestId) -> Result<(RequestVie
 pub(crate) async fn show_request(visitor: Visitor, Path(id): Path<RequestId>) -> Page {
     let (request, _) = read(&visitor, id).await?;
     let choices: ChoiceList = visitor.api.get(&format!("/api/v1/requests/{id}/choices")).await?;
-    let frame = Frame::new(&visitor, "/lending");
+    let frame = Frame::new(&visitor, list_of(&visitor, &request));
     let (texts, times) = (frame.texts, frame.times.clone());
     show(&RequestPage {
         id: id.to_string(),
@@ -72,7 +72,7 @@ pub(crate) async fn show_request(visitor: Visitor, Path(id): Path<RequestId>) ->
         notice: notice(texts, &times, &request),
         offers: if frame.acts { offers(texts, &request) } else { Vec::new() },
         is_undoable: frame.acts && request.can("undo"),
-        sides: sides(texts, &times, &request),
+        sides: sides(&visitor, &request),
         timeline: entries(texts, &request),
         choices: choices.choices,
         request,
@@ -93,11 +93,18 @@ fn notice(texts: Texts, times: &Times, request: &RequestView) -> Option<Notice> 
     }
 }
 
+/// Returns the list to which a request belongs for its reader.
+pub(crate) fn list_of(visitor: &Visitor, request: &RequestView) -> &'static str {
+    let is_own_patron = visitor.caller.agencies().iter().any(|agency| agency.as_str() == request.patron.agency);
+    if is_own_patron { "/borrowing" } else { "/lending" }
+}
+
 /// Returns the sides that exist, always in this order: lender, borrower, pickup.
-fn sides(texts: Texts, times: &Times, request: &RequestView) -> Vec<Side> {
+fn sides(visitor: &Visitor, request: &RequestView) -> Vec<Side> {
+    let (texts, times, libraries) = (visitor.texts(), &visitor.times, &visitor.libraries);
     let lender = request.lender.as_ref().map(|lender| Side {
         part: "lender",
-        name: format!("{} · {}", lender.institution, lender.library),
+        name: format!("{} · {}", libraries.of_institution(&lender.institution), lender.library),
         item: item_words(texts, Some(&lender.item_state), lender.item_state_detail.as_deref()),
         hold: hold_words(texts, lender.hold.as_ref()),
         loan: loan_words(texts, times, lender.loan.as_ref()),
@@ -106,7 +113,7 @@ fn sides(texts: Texts, times: &Times, request: &RequestView) -> Vec<Side> {
     });
     let patron = request.patron.name().or_else(|| request.patron.identifier.clone());
     let borrower = Side {
-        name: request.patron.institution.clone(),
+        name: libraries.of_agency(&request.patron.agency).to_owned(),
         person: patron.map(|patron| ("fact-patron", patron)),
         ..virtual_side(texts, times, "borrower", &request.borrower)
     };
@@ -167,7 +174,8 @@ mod tests {
         for language in Language::ALL {
             let texts = Texts { language };
             let items = ["in_place", "requested", "in_transit", "on_hold_shelf", "on_loan", "lost", "claimed_returned"];
-            let items = items.into_iter().chain(["missing", "unavailable", "absent"]).map(|name| format!("item-{name}"));
+            let items =
+                items.into_iter().chain(["missing", "unavailable", "absent"]).map(|name| format!("item-{name}"));
             let holds = ["not_started", "in_process", "on_hold_shelf", "gone"].map(|name| format!("hold-{name}"));
             let parties = ["lending_library", "pickup_library", "patron", "lender_system", "borrower_system"];
             let parties = parties.into_iter().chain(["pickup_system"]).map(|name| format!("waits-for-{name}"));

@@ -5,7 +5,7 @@ use std::io::IsTerminal;
 use scenarios::{Scenario, StageEvent};
 
 use super::expected::{SideState, Step};
-use super::processes::{ACCOUNTS, PASSWORD, BORROWER, DemoProcesses, LENDER, PICKUP};
+use super::processes::{ACCOUNTS, BORROWER, DemoProcesses, LENDER, PASSWORD, PICKUP};
 use super::sides::Book;
 use super::walkthrough::Summary;
 use crate::output::{print_out, write_text};
