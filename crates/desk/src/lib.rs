@@ -27,7 +27,9 @@ mod form;
 mod frame;
 mod live;
 mod page;
+mod query;
 mod requests;
+mod search;
 mod security;
 mod session;
 mod sign_in;
@@ -46,6 +48,7 @@ pub fn pages(desk: Desk) -> axum::Router {
         .merge(first_run::routes())
         .merge(account::routes())
         .merge(requests::routes())
+        .merge(search::routes())
         .merge(live::routes())
         .merge(assets::routes());
     security::around(routes, &desk).with_state(desk)

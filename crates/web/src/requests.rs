@@ -189,7 +189,7 @@ async fn place_request(
     Body(mut input): Body<NewRequestInput>,
 ) -> Result<Response, Problem> {
     // An agency that isn't the caller's is one that it doesn't know.
-    if input.is_sound("agency") && !access.owns(&input.value.agency) {
+    if input.is_sound("agency") && !may_place(&state, &access, &input.value).await? {
         let message = format!("There is no agency {}.", input.value.agency);
         input.fault("agency", "UNKNOWN_AGENCY", message);
     }
@@ -218,6 +218,17 @@ async fn place_request(
     let patron_message = access.patron_message(&state, &stored.request).await?;
     let view = RequestView::new(stored.into(), patron_data, patron_message).without_identifier();
     Ok((StatusCode::CREATED, place, Json(view)).into_response())
+}
+
+/// Returns whether the caller may place this request: for a patron of its own agency, or as staff for a patron who stands at
+/// their desk with an item of theirs. The engine refuses such a walk-up for the copies of another library.
+async fn may_place(state: &WebState, access: &Access, input: &NewRequestInput) -> Result<bool, Problem> {
+    let is_staff = matches!(access.caller().role(), Role::LibraryAdmin | Role::LibraryStaff);
+    if access.owns(&input.agency) || !input.expedited || !is_staff {
+        return Ok(access.owns(&input.agency));
+    }
+    let pickup = state.engine.store().pickup_location(&input.pickup_location).await?;
+    Ok(pickup.is_some_and(|pickup| access.owns(&pickup.agency)))
 }
 
 /// Notes a fault if the input names neither a title nor copies, or names the title in neither way or in both.
