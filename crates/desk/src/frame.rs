@@ -43,6 +43,7 @@ const GROUPS: &[(&str, &[Item])] = &[(
     &[
         Item { path: "/lending", icon: "out", name: "nav-lending", roles: ALL },
         Item { path: "/borrowing", icon: "in", name: "nav-borrowing", roles: ALL },
+        Item { path: "/slips", icon: "print", name: "nav-slips", roles: ALL },
         Item { path: "/search", icon: "search", name: "nav-search", roles: STAFF },
         Item { path: "/walk-up", icon: "user", name: "nav-walk-up", roles: STAFF },
     ],

@@ -33,6 +33,7 @@ mod search;
 mod security;
 mod session;
 mod sign_in;
+mod slips;
 mod state;
 mod status;
 mod texts;
@@ -49,6 +50,7 @@ pub fn pages(desk: Desk) -> axum::Router {
         .merge(account::routes())
         .merge(requests::routes())
         .merge(search::routes())
+        .merge(slips::routes())
         .merge(live::routes())
         .merge(assets::routes());
     security::around(routes, &desk).with_state(desk)

@@ -344,3 +344,21 @@ walk-up-will = Consort prüft den Benutzer in seiner eigenen Bibliothek und verl
 walk-up-now = Buch an Benutzer verleihen
 walk-up-no-desk = Ihre Bibliothek hat keine Theke für Benutzer anderer
 walk-up-no-desk-why = Ein Administrator legt sie als Abholort an.
+
+# Zettel
+nav-slips = Zettel
+slips-kinds = Arten von Zetteln
+slips-pull = Aushebezettel
+slips-transit = Versandzettel
+slips-band = Banderolen
+slips-shelf = Liste des Abholregals
+slips-count = { $count ->
+    [one] Einer zu drucken
+   *[other] { $count } zu drucken
+ }
+slips-more = Das sind die ältesten 200. Drucken Sie sie und öffnen Sie diese Seite dann noch einmal.
+slips-none-why = Ein Zettel erscheint hier, wenn eine Bestellung einen braucht.
+slip-place = Standort
+slip-return-to = Zurück an
+slip-for = Für
+print = Drucken

@@ -344,3 +344,21 @@ walk-up-will = Consort checks the patron at their own library, and lends the boo
 walk-up-now = Lend book to patron
 walk-up-no-desk = Your library has no desk for patrons of others
 walk-up-no-desk-why = An administrator adds it as a pickup location.
+
+# Slips
+nav-slips = Slips
+slips-kinds = Kinds of slips
+slips-pull = Pull slips
+slips-transit = Transit slips
+slips-band = Bookbands
+slips-shelf = Hold shelf list
+slips-count = { $count ->
+    [one] One to print
+   *[other] { $count } to print
+ }
+slips-more = These are the oldest 200. Print them, then open this page once more.
+slips-none-why = A slip appears here when a request needs one.
+slip-place = Place
+slip-return-to = Return to
+slip-for = For
+print = Print
