@@ -13,7 +13,7 @@ use lending::{
 use crate::database::Store;
 use crate::error::Error;
 use crate::events::RequestEvent;
-use crate::requests::{Listed, Stored, digest, in_lower_case, listed, place, searchable, select};
+use crate::requests::{Stored, UnreadRequest, digest, in_lower_case, listed, place, searchable, select};
 use crate::sql::{Row, Value, values, word_set};
 use crate::time::micros;
 
@@ -417,16 +417,16 @@ impl Store {
         Ok(Page { requests, next })
     }
 
-    /// Requests by what `filter` says, in its order, without what names their patrons.
+    /// Requests by what `filter` says, in its order, unread.
     ///
     /// # Errors
     ///
     /// As [`Store::request`].
-    pub async fn list(&self, filter: &RequestFilter) -> Result<Page<Listed>, Error> {
+    pub async fn list(&self, filter: &RequestFilter) -> Result<Page<UnreadRequest>, Error> {
         let (rows, is_last) = self.page(filter).await?;
-        let requests: Vec<Listed> = rows.iter().map(|row| listed(&self.sealer, row)).collect::<Result<_, _>>()?;
-        let last = requests.last().filter(|_| !is_last).map(|last| (&last.request, last.updated_at));
-        let next = last.map(|(request, updated_at)| Cursor::at(filter.sort, request, updated_at));
+        let last = rows.last().filter(|_| !is_last).map(|row| listed(&self.sealer, row)).transpose()?;
+        let next = last.map(|last| Cursor::at(filter.sort, &last.request, last.updated_at));
+        let requests = rows.into_iter().map(|row| UnreadRequest::new(&self.sealer, row)).collect::<Result<_, _>>()?;
         Ok(Page { requests, next })
     }
 

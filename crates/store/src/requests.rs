@@ -50,6 +50,41 @@ impl From<Stored> for Listed {
     }
 }
 
+/// A request whose document is not read yet. A caller that keeps what it made of this version needs no more.
+#[derive(Debug)]
+pub struct UnreadRequest {
+    /// Its id.
+    pub id: RequestId,
+    /// How often it was saved.
+    pub version: i64,
+    row: Row,
+    sealer: Arc<Sealer>,
+}
+
+impl UnreadRequest {
+    pub(crate) fn new(sealer: &Arc<Sealer>, row: Row) -> Result<Self, Error> {
+        Ok(Self { id: row.parse("id")?, version: row.int("version")?, row, sealer: Arc::clone(sealer) })
+    }
+
+    /// Reads the request with everything that is sealed in it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Store::request`].
+    pub fn read(&self) -> Result<Stored, Error> {
+        stored(&self.sealer, &self.row)
+    }
+
+    /// Reads the request without what names its patron, which stays sealed.
+    ///
+    /// # Errors
+    ///
+    /// As [`Store::request`].
+    pub fn read_listed(&self) -> Result<Listed, Error> {
+        listed(&self.sealer, &self.row)
+    }
+}
+
 /// The end of a request's audit, which the next entry follows.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub(crate) struct AuditEnd {
@@ -97,6 +132,17 @@ impl Store {
     pub async fn shown_request(&self, id: RequestId) -> Result<Option<Stored>, Error> {
         let found = self.read_short(vec![(ONE_REQUEST, values![id])]).await?;
         found.first().and_then(|rows| rows.first()).map(|row| stored(&self.sealer, row)).transpose()
+    }
+
+    /// One request, unread, for a person or program that looks at it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Store::request`].
+    pub async fn unread_request(&self, id: RequestId) -> Result<Option<UnreadRequest>, Error> {
+        let found = self.read_short(vec![(ONE_REQUEST, values![id])]).await?;
+        let row = found.into_iter().next().and_then(|rows| rows.into_iter().next());
+        row.map(|row| UnreadRequest::new(&self.sealer, row)).transpose()
     }
 
     /// A request with everything that happened to it, oldest first.

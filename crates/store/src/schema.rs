@@ -49,6 +49,11 @@ const ALL: &[SchemaVersion] = &[
         sqlite: include_str!("schema/8-events.sqlite.sql"),
         postgres: include_str!("schema/8-events.postgres.sql"),
     },
+    SchemaVersion {
+        both: include_str!("schema/9-lists.sql"),
+        sqlite: include_str!("schema/9-lists.sqlite.sql"),
+        postgres: include_str!("schema/9-lists.postgres.sql"),
+    },
 ];
 
 /// The statements that make one version of a schema from the version before.

@@ -18,11 +18,13 @@ use axum::response::Response;
 use engine::agencies_of_library;
 use lending::{AgencyCode, InstitutionCode, PickupLocationCode, RequestId};
 use messages::Language;
-use store::{Institution, OfAgencies, Stored, StoredPickupLocation};
+use store::{Agency, Institution, Listed, OfAgencies, Stored, StoredPickupLocation, UnreadRequest};
 
 use crate::auth::{self, Actor};
 use crate::problem::Problem;
+use crate::request_view::RequestView;
 use crate::state::WebState;
+use crate::views::{OwnedParties, Parties, RenderedView, is_alike_for_all};
 use crate::{idempotency, limits};
 
 /// An operation that needs a key.
@@ -133,8 +135,48 @@ impl Access {
 
     /// Returns the sentence that the patron of a request should read now, in the caller's language.
     pub(crate) async fn patron_message(&self, state: &WebState, request: &lending::Request) -> Result<String, Problem> {
-        let message = state.engine.patron_message(request).await?;
-        Ok(message.text(self.language).unwrap_or_default())
+        Ok(self.message(&state.engine.agencies().await?, request))
+    }
+
+    /// Returns the sentence that the patron of a request should read now, in the caller's language.
+    fn message(&self, agencies: &[Agency], request: &lending::Request) -> String {
+        engine::patron_message(agencies, request).text(self.language).unwrap_or_default()
+    }
+
+    /// Returns the view of a request for lists. It names no patron.
+    pub(crate) async fn listed_view(
+        &self,
+        state: &WebState,
+        agencies: &Arc<[Agency]>,
+        unread: &UnreadRequest,
+        names_patron: bool,
+    ) -> Result<RenderedView, Problem> {
+        if let Some(kept) = state.views.get(unread.id, unread.version, self.language, agencies) {
+            return Ok(kept);
+        }
+        let listed = unread.read_listed()?;
+        let sides = self.sides(state, Parties::of(&listed.request)).await?;
+        let data = self.caller.patron_data(sides, false, names_patron);
+        self.rendered(state, agencies, listed, data)
+    }
+
+    /// Returns the view of a request without what names its patron, and keeps it if every caller gets it alike.
+    pub(crate) fn rendered(
+        &self,
+        state: &WebState,
+        agencies: &Arc<[Agency]>,
+        listed: Listed,
+        data: PatronData,
+    ) -> Result<RenderedView, Problem> {
+        let message = self.message(agencies, &listed.request);
+        let (id, version, is_alike) = (listed.request.id, listed.version, is_alike_for_all(&listed.request));
+        let parties = OwnedParties::of(&listed.request);
+        let view = RequestView::new(listed, data, message).without_identifier();
+        let view = RenderedView::new(parties, &view)?;
+        if is_alike {
+            state.views.keep(id, version, self.language, agencies, &view);
+        }
+        Ok(view)
     }
 
     /// Returns the operation's id.
@@ -165,31 +207,46 @@ impl Access {
     ///
     /// As [`Access::request`].
     pub(crate) async fn seen(&self, state: &WebState, stored: Stored) -> Result<Seen, Problem> {
-        let missing = || Problem::not_found("request", &stored.request.id.to_string());
-        let sides = self.sides(state, &stored.request).await?;
-        permitted(self.caller.at_request(self.operation.permission, sides), missing)?;
+        let sides = self.permitted_sides(state, stored.request.id, Parties::of(&stored.request)).await?;
         Ok(Seen { stored, sides })
+    }
+
+    /// Returns the sides of a request at which the caller stands.
+    ///
+    /// # Errors
+    ///
+    /// As [`Access::request`].
+    pub(crate) async fn permitted_sides(
+        &self,
+        state: &WebState,
+        id: RequestId,
+        parties: Parties<'_>,
+    ) -> Result<Sides, Problem> {
+        let sides = self.sides(state, parties).await?;
+        let missing = || Problem::not_found("request", &id.to_string());
+        permitted(self.caller.at_request(self.operation.permission, sides), missing)?;
+        Ok(sides)
     }
 
     /// Returns whether the caller may read the request with this id.
     pub(crate) async fn sees(&self, state: &WebState, id: RequestId) -> Result<bool, Problem> {
         let Some(stored) = state.engine.store().shown_request(id).await? else { return Ok(false) };
-        let sides = self.sides(state, &stored.request).await?;
+        let sides = self.sides(state, Parties::of(&stored.request)).await?;
         Ok(matches!(self.caller.at_request(Permission::ReadRequests, sides), Verdict::Allowed))
     }
 
     /// Returns the sides of a request at which the caller stands.
-    pub(crate) async fn sides(&self, state: &WebState, request: &lending::Request) -> Result<Sides, Problem> {
+    pub(crate) async fn sides(&self, state: &WebState, parties: Parties<'_>) -> Result<Sides, Problem> {
         if self.caller.is_consortium_admin() {
             return Ok(Sides::default());
         }
         let agencies = state.engine.agencies().await?;
-        let lenders = request.supply.as_ref().map_or_else(Vec::new, |supply| {
-            agencies_of_library(&agencies, &supply.institution, Some(&supply.copy.library))
-        });
+        let lenders = parties
+            .lender
+            .map_or_else(Vec::new, |(institution, library)| agencies_of_library(&agencies, institution, Some(library)));
         let pickup = state.engine.pickup_agencies().await?;
-        let pickup = pickup.get(&request.pickup.code);
-        Ok(self.caller.sides(&request.patron.agency, lenders.into_iter().map(|agency| &agency.code), pickup))
+        let pickup = pickup.get(parties.pickup);
+        Ok(self.caller.sides(parties.agency, lenders.into_iter().map(|agency| &agency.code), pickup))
     }
 
     /// Returns the data of a request's patron that the caller sees when the call neither names the patron nor gives a

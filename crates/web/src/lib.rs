@@ -61,6 +61,7 @@ mod subscriptions;
 mod supplier_policy;
 mod supplier_schema;
 mod users;
+mod views;
 mod webhooks;
 mod words;
 mod wrong_keys;

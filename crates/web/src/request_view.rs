@@ -10,6 +10,7 @@ use serde::Serialize;
 use store::{AuditRow, Listed, Stored};
 use utoipa::ToSchema;
 
+use crate::views::RenderedView;
 use crate::words;
 
 /// A patron request.
@@ -98,7 +99,8 @@ pub(crate) struct RequestDetails {
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct RequestList {
     /// The requests, in the order that the call asked for.
-    pub(crate) requests: Vec<RequestView>,
+    #[schema(value_type = Vec<RequestView>)]
+    pub(crate) requests: Vec<RenderedView>,
     /// The number of requests on all pages; null unless the call asked for it.
     pub(crate) total: Option<u64>,
     /// The `cursor` of the next page; null at the end.

@@ -27,6 +27,7 @@ use crate::precondition::Tag;
 use crate::problem::Problem;
 use crate::request_view::{RequestDetails, RequestList, RequestView};
 use crate::state::WebState;
+use crate::views::Parties;
 
 pub(crate) fn routes() -> OpenApiRouter<WebState> {
     OpenApiRouter::new().routes(routes!(list_requests, place_request)).routes(routes!(get_request))
@@ -205,7 +206,7 @@ async fn place_request(
         Some(stored) => stored?,
         None => find(&state, id).await?,
     };
-    let sides = access.sides(&state, &stored.request).await?;
+    let sides = access.sides(&state, Parties::of(&stored.request)).await?;
     // The call itself named the patron.
     let patron_data = access.caller().patron_data(sides, false, true);
     let place = [(LOCATION, format!("/api/v1/requests/{id}")), (ETAG, Tag::of_request(stored.version).into_header())];
@@ -400,15 +401,14 @@ async fn list_requests(
     let filter = query.into_filter(institution, access.listed_requests(&state, names_patron).await?);
     let page = state.engine.store().list(&filter).await?;
     let total = if counted { Some(state.engine.store().count_requests(&filter).await?) } else { None };
+    if let Some(agency) = filter.agency.as_ref().filter(|_| names_patron) {
+        // The caller has said who the patron is, and learns what the patron has requested.
+        access.note_list(&state, page.requests.iter().map(|unread| unread.id).collect(), agency, reason);
+    }
+    let agencies = state.engine.agencies().await?;
     let mut requests = Vec::with_capacity(page.requests.len());
-    for listed in page.requests {
-        if names_patron {
-            // The caller has said who the patron is, and learns what the patron has requested.
-            access.note_read(&state, &listed.request, PatronData::Full, reason.clone());
-        }
-        let data = access.caller().patron_data(access.sides(&state, &listed.request).await?, false, names_patron);
-        let patron_message = access.patron_message(&state, &listed.request).await?;
-        requests.push(RequestView::new(listed, data, patron_message).without_identifier());
+    for unread in &page.requests {
+        requests.push(access.listed_view(&state, &agencies, unread, names_patron).await?);
     }
     Ok(Json(RequestList { requests, total, next: page.next.map(|cursor| cursor.to_string()) }))
 }
@@ -474,13 +474,12 @@ async fn get_request(
         let changed = state.engine.wait_for_change(id, after_version.0.into(), Duration::from_secs(wait.0.into()));
         state.unless_stopped(changed).await.transpose()?;
     }
-    let store = state.engine.store();
-    let found = if without_timeline {
-        store.shown_request(id).await?.map(|stored| (stored, None))
-    } else {
-        store.request_with_timeline(id).await?.map(|(stored, timeline)| (stored, Some(timeline)))
-    };
+    let reason = reason.or_else(|| reason_in_header(&headers));
+    if without_timeline && access.caller().role() != Role::Discovery {
+        return status(&state, &access, id, reason).await;
+    }
     let missing = || Problem::not_found("request", &id.to_string());
+    let found = state.engine.store().request_with_timeline(id).await?;
     let (stored, timeline) = found.ok_or_else(missing)?;
     let Seen { stored, sides } = access.seen(&state, stored).await?;
     // For other callers the comparison would say who the patron of another library is.
@@ -488,12 +487,39 @@ async fn get_request(
     if names_patron && !patron.is_some_and(|named| is_patron_of(&stored.request, &named)) {
         return Err(missing());
     }
-    let reason = reason.or_else(|| reason_in_header(&headers));
     let data = access.caller().patron_data(sides, reason.is_some(), names_patron);
     access.note_read(&state, &stored.request, data, reason);
     let tag = [(ETAG, Tag::of_request(stored.version).into_header())];
     let patron_message = access.patron_message(&state, &stored.request).await?;
+    let timeline = (!without_timeline).then_some(timeline);
     Ok((tag, Json(RequestDetails::new(stored, timeline, data, patron_message))).into_response())
+}
+
+/// Answers a request without its history. Most callers ask for the status again and again, and see nothing of the patron.
+async fn status(state: &WebState, access: &Access, id: RequestId, reason: Option<String>) -> Result<Response, Problem> {
+    let missing = || Problem::not_found("request", &id.to_string());
+    let unread = state.engine.store().unread_request(id).await?.ok_or_else(missing)?;
+    let agencies = state.engine.agencies().await?;
+    let tag = [(ETAG, Tag::of_request(unread.version).into_header())];
+    let data = |sides| access.caller().patron_data(sides, reason.is_some(), false);
+    if let Some(kept) = state.views.get(id, unread.version, access.language(), &agencies) {
+        let sides = access.permitted_sides(state, id, kept.parties()).await?;
+        if matches!(data(sides), PatronData::Hidden | PatronData::PickupCode) {
+            return Ok((tag, Json(kept)).into_response());
+        }
+    }
+    let Seen { stored, sides } = access.seen(state, unread.read()?).await?;
+    let data = data(sides);
+    access.note_read(state, &stored.request, data, reason);
+    match data {
+        PatronData::Hidden | PatronData::PickupCode => {
+            Ok((tag, Json(access.rendered(state, &agencies, stored.into(), data)?)).into_response())
+        }
+        PatronData::ShownAtPickup | PatronData::Full => {
+            let patron_message = access.patron_message(state, &stored.request).await?;
+            Ok((tag, Json(RequestDetails::new(stored, None, data, patron_message))).into_response())
+        }
+    }
 }
 
 /// Returns a request that the caller has placed.

@@ -212,7 +212,7 @@ both! {
             actor: "admin".to_owned(),
             origin: "192.0.2.1".to_owned(),
             operation: "get_request".to_owned(),
-            request: lending::example::placed().id,
+            requests: (1..=number % 3).map(|number| lending::RequestId(Uuid::from_u128(number))).collect(),
             agency: agency.into(),
             shown: "full".to_owned(),
             reason: Some("canary-reason".to_owned()),
