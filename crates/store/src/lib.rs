@@ -87,7 +87,7 @@ pub use nodes::{Node, NodeEvent};
 pub use patron_reads::PatronRead;
 pub use polls::FailingPolls;
 pub use request_list::{Cursor, OfAgencies, Page, RequestFilter, Sort};
-pub use requests::{Listed, Stored, UnreadRequest};
+pub use requests::{Listed, RequestVersion, Stored};
 pub use retention::FinishedCursor;
 pub use rotation::StoreKeys;
 pub use schema::SchemaVersion;

@@ -50,38 +50,18 @@ impl From<Stored> for Listed {
     }
 }
 
-/// A request whose document is not read yet. A caller that keeps what it made of this version needs no more.
-#[derive(Debug)]
-pub struct UnreadRequest {
+/// Names a request as it was saved once. A caller that keeps what it made of this version needs no more.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct RequestVersion {
     /// Its id.
     pub id: RequestId,
     /// How often it was saved.
     pub version: i64,
-    row: Row,
-    sealer: Arc<Sealer>,
 }
 
-impl UnreadRequest {
-    pub(crate) fn new(sealer: &Arc<Sealer>, row: Row) -> Result<Self, Error> {
-        Ok(Self { id: row.parse("id")?, version: row.int("version")?, row, sealer: Arc::clone(sealer) })
-    }
-
-    /// Reads the request with everything that is sealed in it.
-    ///
-    /// # Errors
-    ///
-    /// As [`Store::request`].
-    pub fn read(&self) -> Result<Stored, Error> {
-        stored(&self.sealer, &self.row)
-    }
-
-    /// Reads the request without what names its patron, which stays sealed.
-    ///
-    /// # Errors
-    ///
-    /// As [`Store::request`].
-    pub fn read_listed(&self) -> Result<Listed, Error> {
-        listed(&self.sealer, &self.row)
+impl RequestVersion {
+    pub(crate) fn of(row: &Row) -> Result<Self, Error> {
+        Ok(Self { id: row.parse("id")?, version: row.int("version")? })
     }
 }
 
@@ -134,15 +114,28 @@ impl Store {
         found.first().and_then(|rows| rows.first()).map(|row| stored(&self.sealer, row)).transpose()
     }
 
-    /// One request, unread, for a person or program that looks at it.
+    /// The version of a request, for a person or program that looks at it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Unavailable`] if the database can't be read.
+    pub async fn request_version(&self, id: RequestId) -> Result<Option<i64>, Error> {
+        let sql = "SELECT id, version FROM patron_request WHERE id = $1";
+        let found = self.read_short(vec![(sql, values![id])]).await?;
+        found.first().and_then(|rows| rows.first()).map(|row| row.int("version")).transpose()
+    }
+
+    /// The requests with these ids, without what names their patrons, in the same order. One that doesn't exist is left out.
     ///
     /// # Errors
     ///
     /// As [`Store::request`].
-    pub async fn unread_request(&self, id: RequestId) -> Result<Option<UnreadRequest>, Error> {
-        let found = self.read_short(vec![(ONE_REQUEST, values![id])]).await?;
-        let row = found.into_iter().next().and_then(|rows| rows.into_iter().next());
-        row.map(|row| UnreadRequest::new(&self.sealer, row)).transpose()
+    pub async fn listed_requests(&self, ids: &[RequestId]) -> Result<Vec<Listed>, Error> {
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        let found = self.read_short(ids.iter().map(|id| (ONE_REQUEST, values![*id])).collect()).await?;
+        found.iter().flatten().map(|row| listed(&self.sealer, row)).collect()
     }
 
     /// A request with everything that happened to it, oldest first.

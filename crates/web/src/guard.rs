@@ -18,7 +18,7 @@ use axum::response::Response;
 use engine::agencies_of_library;
 use lending::{AgencyCode, InstitutionCode, PickupLocationCode, RequestId};
 use messages::Language;
-use store::{Agency, Institution, Listed, OfAgencies, Stored, StoredPickupLocation, UnreadRequest};
+use store::{Agency, Institution, Listed, OfAgencies, RequestVersion, Stored, StoredPickupLocation};
 
 use crate::auth::{self, Actor};
 use crate::problem::Problem;
@@ -143,21 +143,26 @@ impl Access {
         engine::patron_message(agencies, request).text(self.language).unwrap_or_default()
     }
 
-    /// Returns the view of a request for lists. It names no patron.
-    pub(crate) async fn listed_view(
+    /// Returns the views of requests, for a list. They name no patron.
+    pub(crate) async fn listed_views(
         &self,
         state: &WebState,
-        agencies: &Arc<[Agency]>,
-        unread: &UnreadRequest,
+        requests: &[RequestVersion],
         names_patron: bool,
-    ) -> Result<RenderedView, Problem> {
-        if let Some(kept) = state.views.get(unread.id, unread.version, self.language, agencies) {
-            return Ok(kept);
+    ) -> Result<Vec<RenderedView>, Problem> {
+        let agencies = state.engine.agencies().await?;
+        let mut views = state.views.get_all(requests, self.language, &agencies);
+        let missing: Vec<RequestId> =
+            requests.iter().zip(&views).filter(|(_, view)| view.is_none()).map(|(request, _)| request.id).collect();
+        let mut read = state.engine.store().listed_requests(&missing).await?.into_iter().peekable();
+        for (request, view) in requests.iter().zip(&mut views).filter(|(_, view)| view.is_none()) {
+            // One that is removed at this moment is missing.
+            let Some(listed) = read.next_if(|listed| listed.request.id == request.id) else { continue };
+            let sides = self.sides(state, Parties::of(&listed.request)).await?;
+            let data = self.caller.patron_data(sides, false, names_patron);
+            *view = Some(self.rendered(state, &agencies, listed, data)?);
         }
-        let listed = unread.read_listed()?;
-        let sides = self.sides(state, Parties::of(&listed.request)).await?;
-        let data = self.caller.patron_data(sides, false, names_patron);
-        self.rendered(state, agencies, listed, data)
+        Ok(views.into_iter().flatten().collect())
     }
 
     /// Returns the view of a request without what names its patron, and keeps it if every caller gets it alike.
@@ -169,12 +174,13 @@ impl Access {
         data: PatronData,
     ) -> Result<RenderedView, Problem> {
         let message = self.message(agencies, &listed.request);
-        let (id, version, is_alike) = (listed.request.id, listed.version, is_alike_for_all(&listed.request));
+        let is_alike = is_alike_for_all(&listed.request);
+        let request = RequestVersion { id: listed.request.id, version: listed.version };
         let parties = OwnedParties::of(&listed.request);
         let view = RequestView::new(listed, data, message).without_identifier();
         let view = RenderedView::new(parties, &view)?;
         if is_alike {
-            state.views.keep(id, version, self.language, agencies, &view);
+            state.views.keep(request, self.language, agencies, &view);
         }
         Ok(view)
     }

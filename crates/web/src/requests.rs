@@ -15,7 +15,7 @@ use lending::{
     AgencyCode, Attention, Barcode, BibId, CopyRef, HoldingId, InstitutionCode, ItemId, PatronId, PickupLocationCode,
     Refusal, Request, RequestId, Status, TitleRef,
 };
-use store::{Cursor, OfAgencies, RequestFilter, Sort, Stored};
+use store::{Cursor, OfAgencies, RequestFilter, RequestVersion, Sort, Stored};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -392,7 +392,7 @@ async fn list_requests(
     State(state): State<WebState>,
     access: Access,
     Query(mut query): Query<ListQuery>,
-) -> Result<Json<RequestList>, Problem> {
+) -> Result<Response, Problem> {
     let names_patron = query.value.patron.is_some();
     access.caller().may_list(names_patron).map_err(Problem::forbidden)?;
     let institution = check_filter(&state, &access, &mut query).await?;
@@ -403,14 +403,10 @@ async fn list_requests(
     let total = if counted { Some(state.engine.store().count_requests(&filter).await?) } else { None };
     if let Some(agency) = filter.agency.as_ref().filter(|_| names_patron) {
         // The caller has said who the patron is, and learns what the patron has requested.
-        access.note_list(&state, page.requests.iter().map(|unread| unread.id).collect(), agency, reason);
+        access.note_list(&state, page.requests.iter().map(|request| request.id).collect(), agency, reason);
     }
-    let agencies = state.engine.agencies().await?;
-    let mut requests = Vec::with_capacity(page.requests.len());
-    for unread in &page.requests {
-        requests.push(access.listed_view(&state, &agencies, unread, names_patron).await?);
-    }
-    Ok(Json(RequestList { requests, total, next: page.next.map(|cursor| cursor.to_string()) }))
+    let requests = access.listed_views(&state, &page.requests, names_patron).await?;
+    Ok(RequestList { requests, total, next: page.next.map(|cursor| cursor.to_string()) }.into_response())
 }
 
 input! {
@@ -498,18 +494,20 @@ async fn get_request(
 /// Answers a request without its history. Most callers ask for the status again and again, and see nothing of the patron.
 async fn status(state: &WebState, access: &Access, id: RequestId, reason: Option<String>) -> Result<Response, Problem> {
     let missing = || Problem::not_found("request", &id.to_string());
-    let unread = state.engine.store().unread_request(id).await?.ok_or_else(missing)?;
+    let store = state.engine.store();
+    let version = store.request_version(id).await?.ok_or_else(missing)?;
     let agencies = state.engine.agencies().await?;
-    let tag = [(ETAG, Tag::of_request(unread.version).into_header())];
+    let tag = |version| [(ETAG, Tag::of_request(version).into_header())];
     let data = |sides| access.caller().patron_data(sides, reason.is_some(), false);
-    if let Some(kept) = state.views.get(id, unread.version, access.language(), &agencies) {
+    if let Some(kept) = state.views.get(RequestVersion { id, version }, access.language(), &agencies) {
         let sides = access.permitted_sides(state, id, kept.parties()).await?;
         if matches!(data(sides), PatronData::Hidden | PatronData::PickupCode) {
-            return Ok((tag, Json(kept)).into_response());
+            return Ok((tag(version), Json(kept)).into_response());
         }
     }
-    let Seen { stored, sides } = access.seen(state, unread.read()?).await?;
-    let data = data(sides);
+    let stored = store.shown_request(id).await?.ok_or_else(missing)?;
+    let Seen { stored, sides } = access.seen(state, stored).await?;
+    let (data, tag) = (data(sides), tag(stored.version));
     access.note_read(state, &stored.request, data, reason);
     match data {
         PatronData::Hidden | PatronData::PickupCode => {

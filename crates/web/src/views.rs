@@ -14,7 +14,7 @@ use messages::Language;
 use parking_lot::Mutex;
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
-use store::Agency;
+use store::{Agency, RequestVersion};
 
 use crate::problem::Problem;
 use crate::request_view::RequestView;
@@ -76,8 +76,13 @@ impl RenderedView {
         Parties { agency, lender: lender.as_ref().map(|(institution, library)| (institution, library)), pickup }
     }
 
-    fn bytes(&self) -> usize {
-        self.0.json.get().len() + BYTES_BESIDES_JSON
+    /// Returns the length of the JSON.
+    pub(crate) fn bytes(&self) -> usize {
+        self.0.json.get().len()
+    }
+
+    fn memory(&self) -> usize {
+        self.bytes() + BYTES_BESIDES_JSON
     }
 }
 
@@ -135,22 +140,29 @@ impl Views {
     /// Returns the view of a request in this version, if it is kept.
     pub(crate) fn get(
         &self,
-        id: RequestId,
-        version: i64,
+        request: RequestVersion,
         language: Language,
         agencies: &Arc<[Agency]>,
     ) -> Option<RenderedView> {
+        self.get_all(&[request], language, agencies).pop().flatten()
+    }
+
+    /// Returns the views of requests in these versions, in the same order; `None` for those that are not kept.
+    pub(crate) fn get_all(
+        &self,
+        requests: &[RequestVersion],
+        language: Language,
+        agencies: &Arc<[Agency]>,
+    ) -> Vec<Option<RenderedView>> {
         let mut kept = self.0.lock();
         kept.expect(agencies);
-        let place = *kept.places.get(&(id, language))?;
-        kept.views.get(place).filter(|kept| kept.version == version).map(|kept| kept.view.clone())
+        requests.iter().map(|request| kept.get(*request, language)).collect()
     }
 
     /// Keeps a view of a request in this version, which was made with these agencies.
     pub(crate) fn keep(
         &self,
-        id: RequestId,
-        version: i64,
+        RequestVersion { id, version }: RequestVersion,
         language: Language,
         agencies: &Arc<[Agency]>,
         view: &RenderedView,
@@ -162,6 +174,11 @@ impl Views {
 }
 
 impl Kept {
+    fn get(&self, request: RequestVersion, language: Language) -> Option<RenderedView> {
+        let place = *self.places.get(&(request.id, language))?;
+        self.views.get(place).filter(|kept| kept.version == request.version).map(|kept| kept.view.clone())
+    }
+
     /// Forgets all views if the agencies have changed. They are read every half minute, and are the same as a rule.
     fn expect(&mut self, agencies: &Arc<[Agency]>) {
         if Arc::ptr_eq(&self.agencies, agencies) {
@@ -176,11 +193,11 @@ impl Kept {
     }
 
     fn insert(&mut self, new: KeptView) {
-        self.bytes += new.view.bytes();
+        self.bytes += new.view.memory();
         let place = *self.places.entry(new.key).or_insert(self.views.len());
         match self.views.get_mut(place) {
             Some(known) => {
-                self.bytes -= known.view.bytes();
+                self.bytes -= known.view.memory();
                 *known = new;
             }
             None => self.views.push(new),
@@ -196,7 +213,7 @@ impl Kept {
         let place = (self.dice >> 16) % self.views.len();
         let removed = self.views.swap_remove(place);
         self.places.remove(&removed.key);
-        self.bytes -= removed.view.bytes();
+        self.bytes -= removed.view.memory();
         if let Some(moved) = self.views.get(place) {
             self.places.insert(moved.key, place);
         }
@@ -236,9 +253,10 @@ mod tests {
     #[test]
     fn view_is_found_for_its_version_language_and_agencies_alone() {
         let (views, now) = (Views::default(), agencies("A"));
-        views.keep(id(1), 7, Language::English, &now, &view());
+        let of = |id, version| RequestVersion { id, version };
+        views.keep(of(id(1), 7), Language::English, &now, &view());
         let found =
-            |id, version, language, agencies: &Arc<[Agency]>| views.get(id, version, language, agencies).is_some();
+            |id, version, language, agencies: &Arc<[Agency]>| views.get(of(id, version), language, agencies).is_some();
         assert!(found(id(1), 7, Language::English, &now));
         assert!(found(id(1), 7, Language::English, &agencies("A")), "they were read once more");
         assert!(!found(id(1), 8, Language::English, &now) && !found(id(1), 6, Language::English, &now));
@@ -250,14 +268,14 @@ mod tests {
     #[test]
     fn memory_is_limited_and_every_kept_view_is_found() {
         let (agencies, view) = (agencies("A"), view());
-        let views = Views::with_room(10 * view.bytes());
+        let views = Views::with_room(10 * view.memory());
         for version in 1..3 {
-            (0..100).for_each(|number| views.keep(id(number), version, Language::English, &agencies, &view));
-            let kept =
-                (0..100).filter(|number| views.get(id(*number), version, Language::English, &agencies).is_some());
+            let of = |number| RequestVersion { id: id(number), version };
+            (0..100).for_each(|number| views.keep(of(number), Language::English, &agencies, &view));
+            let kept = (0..100).filter(|number| views.get(of(*number), Language::English, &agencies).is_some());
             assert_eq!(kept.count(), 10);
         }
-        assert_eq!(views.0.lock().bytes, 10 * view.bytes());
+        assert_eq!(views.0.lock().bytes, 10 * view.memory());
     }
 
     #[test]
