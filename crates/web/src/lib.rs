@@ -51,6 +51,7 @@ mod problem;
 mod quota;
 mod read_log;
 mod reads;
+mod removed_guard;
 mod request_commands;
 mod request_view;
 mod requests;
@@ -70,6 +71,8 @@ pub use auth::ApiKeys;
 pub use client::{ForwardedHeader, Proxies};
 pub use limits::{Rate, RateLimits};
 pub use openapi::openapi;
+#[cfg(feature = "removable-guards")]
+pub use removed_guard::{remove_guard, used_guards};
 pub use state::WebState;
 
 /// The operations of the API and the table of their permissions differ, so that the hub must not start.

@@ -208,7 +208,7 @@ async fn place_request(
     };
     let sides = access.sides(&state, Parties::of(&stored.request)).await?;
     // The call itself named the patron.
-    let patron_data = access.caller().patron_data(sides, false, true);
+    let patron_data = access.shown_patron(sides, false, true);
     let place = [(LOCATION, format!("/api/v1/requests/{id}")), (ETAG, Tag::of_request(stored.version).into_header())];
     if let Some(refusal) = refused_patron(&stored.request) {
         return Ok((place, Problem::refused("patron", refusal).about(id)).into_response());
@@ -394,7 +394,7 @@ async fn list_requests(
     Query(mut query): Query<ListQuery>,
 ) -> Result<Response, Problem> {
     let names_patron = query.value.patron.is_some();
-    access.caller().may_list(names_patron).map_err(Problem::forbidden)?;
+    access.may_list(names_patron)?;
     let institution = check_filter(&state, &access, &mut query).await?;
     let query = query.checked()?;
     let (counted, reason) = (query.total, query.reason.clone());
@@ -463,7 +463,7 @@ async fn get_request(
     Query(query): Query<ReadQuery>,
 ) -> Result<Response, Problem> {
     let ReadQuery { after_version, wait, patron, reason, without_timeline } = query.checked()?;
-    access.caller().may_list(patron.is_some()).map_err(Problem::forbidden)?;
+    access.may_list(patron.is_some())?;
     if wait.0 > 0 {
         // This read distinguishes an unknown request from one that is lost during the wait.
         access.request(&state, id).await?;
@@ -483,7 +483,7 @@ async fn get_request(
     if names_patron && !patron.is_some_and(|named| is_patron_of(&stored.request, &named)) {
         return Err(missing());
     }
-    let data = access.caller().patron_data(sides, reason.is_some(), names_patron);
+    let data = access.shown_patron(sides, reason.is_some(), names_patron);
     access.note_read(&state, &stored.request, data, reason);
     let tag = [(ETAG, Tag::of_request(stored.version).into_header())];
     let patron_message = access.patron_message(&state, &stored.request).await?;
@@ -498,7 +498,7 @@ async fn status(state: &WebState, access: &Access, id: RequestId, reason: Option
     let version = store.request_version(id).await?.ok_or_else(missing)?;
     let agencies = state.engine.agencies().await?;
     let tag = |version| [(ETAG, Tag::of_request(version).into_header())];
-    let data = |sides| access.caller().patron_data(sides, reason.is_some(), false);
+    let data = |sides| access.shown_patron(sides, reason.is_some(), false);
     if let Some(kept) = state.views.get(RequestVersion { id, version }, access.language(), &agencies) {
         let sides = access.permitted_sides(state, id, kept.parties()).await?;
         if matches!(data(sides), PatronData::Hidden | PatronData::PickupCode) {

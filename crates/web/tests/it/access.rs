@@ -239,36 +239,79 @@ fn in_words(answer: &Answer) -> String {
     }
 }
 
+/// Calls an operation as every caller. Returns a sentence for each answer that isn't as in the table, at most `limit`.
+async fn differing(
+    world: &World,
+    operation: &Operation,
+    row: &[(Option<String>, Role, String)],
+    limit: usize,
+) -> Vec<String> {
+    let mut differing = Vec::new();
+    for (key, role, wanted) in row {
+        let query = match (operation.id.as_str(), role) {
+            ("answer_challenge", _) => "?challenge=text".to_owned(),
+            ("place_request", _) => "?wait=0".to_owned(),
+            ("follow_events", _) => "?after=0&seconds=0".to_owned(),
+            ("get_request", Role::Discovery) => format!("?patron={PATRON}"),
+            _ => String::new(),
+        };
+        let answer = world.call(key.as_deref(), operation, &query).await;
+        let found = in_words(&answer);
+        if found != *wanted {
+            let who = key.as_deref().unwrap_or("no key");
+            differing.push(format!("{} with {who}: {wanted} is right, and {found} came", operation.id));
+        }
+        let detail = answer.body["detail"].as_str().unwrap_or_default();
+        let says_who = detail.contains("Who may:") || answer.body["code"] == "PATRON_NOT_NAMED";
+        if answer.status == 403 && !says_who {
+            differing.push(format!("{} refuses without saying who may: {}", operation.id, answer.text));
+        }
+        if differing.len() >= limit {
+            break;
+        }
+    }
+    differing
+}
+
 #[tokio::test]
 async fn every_role_gets_at_every_side_what_the_table_says_for_every_operation() {
     let world = World::start().await;
     let (operations, expected) = (operations(), expected());
     let documented: BTreeSet<&str> = operations.iter().map(|operation| operation.id.as_str()).collect();
     assert_eq!(documented, expected.keys().map(String::as_str).collect(), "the table has a row for each operation");
-    let mut differing = Vec::new();
+    let mut found = Vec::new();
     for operation in &operations {
-        for (key, role, wanted) in &expected[&operation.id] {
-            let query = match (operation.id.as_str(), role) {
-                ("answer_challenge", _) => "?challenge=text".to_owned(),
-                ("place_request", _) => "?wait=0".to_owned(),
-                ("follow_events", _) => "?after=0&seconds=0".to_owned(),
-                ("get_request", Role::Discovery) => format!("?patron={PATRON}"),
-                _ => String::new(),
-            };
-            let answer = world.call(key.as_deref(), operation, &query).await;
-            let found = in_words(&answer);
-            if found != *wanted {
-                let who = key.as_deref().unwrap_or("no key");
-                differing.push(format!("{} with {who}: {wanted} is right, and {found} came", operation.id));
-            }
-            let detail = answer.body["detail"].as_str().unwrap_or_default();
-            let says_who = detail.contains("Who may:") || answer.body["code"] == "PATRON_NOT_NAMED";
-            if answer.status == 403 && !says_who {
-                differing.push(format!("{} refuses without saying who may: {}", operation.id, answer.text));
+        found.extend(differing(&world, operation, &expected[&operation.id], usize::MAX).await);
+    }
+    assert!(found.is_empty(), "{} differ:\n{}", found.len(), found.join("\n"));
+}
+
+/// The guards whose absence other tests notice: they decide what a list contains, or what an answer shows. `tests/guards/run`
+/// shows for each that some test fails without it.
+const NOTICED_BY_OTHER_TESTS: &[&str] = &[];
+
+#[tokio::test]
+async fn table_notices_the_absence_of_each_guard() {
+    let world = World::start().await;
+    let expected = expected();
+    let (mut tried, mut unnoticed) = (0, Vec::new());
+    for operation in &operations() {
+        let row = &expected[&operation.id];
+        web::used_guards();
+        differing(&world, operation, row, usize::MAX).await;
+        let own = format!("{}:", operation.id);
+        for guard in web::used_guards().into_iter().filter(|guard| guard.starts_with(&own)) {
+            web::remove_guard(Some(&guard));
+            let found = differing(&world, operation, row, 1).await;
+            web::remove_guard(None);
+            tried += 1;
+            if found.is_empty() {
+                unnoticed.push(guard);
             }
         }
     }
-    assert!(differing.is_empty(), "{} differ:\n{}", differing.len(), differing.join("\n"));
+    assert!(tried > 100, "{tried}");
+    assert_eq!(unnoticed, NOTICED_BY_OTHER_TESTS);
 }
 
 #[tokio::test]
