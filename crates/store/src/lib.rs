@@ -59,6 +59,7 @@ mod subscriptions;
 mod supplier_choices;
 mod supplier_policies;
 mod time;
+mod titles;
 mod unit;
 mod users;
 mod virtual_patrons;

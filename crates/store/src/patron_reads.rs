@@ -1,5 +1,7 @@
 //! Reads of patron data: who saw the data of which request's patron. They name no patron: the requests do.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use lending::{AgencyCode, RequestId};
 use uuid::Uuid;
@@ -7,7 +9,7 @@ use uuid::Uuid;
 use crate::database::Store;
 use crate::error::Error;
 use crate::sql::{Row, values};
-use crate::unit::Unit;
+use crate::unit::{StepId, Unit};
 
 /// A read of a patron's data.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -37,6 +39,14 @@ const LATEST: &str = "SELECT id, at, actor, origin, operation, request, other_re
                       FROM patron_read \
                       WHERE ($1 = '*' OR REPLACE($1, '\n' || agency || '\n', '') <> $1) AND id < $2 \
                       ORDER BY id DESC LIMIT $3";
+
+/// Reads of one request, alone or in a list.
+const OF_REQUEST: &str = "SELECT id, at, actor, origin, operation, request, other_requests, agency, shown, reason \
+                          FROM patron_read WHERE request = $1 \
+                          UNION ALL \
+                          SELECT id, at, actor, origin, operation, request, other_requests, agency, shown, reason \
+                          FROM patron_read WHERE agency = $2 AND other_requests IS NOT NULL \
+                              AND REPLACE(other_requests, $1, '') <> other_requests";
 
 /// Stands for no request, in the column that earlier programs filled for every read.
 const NO_REQUEST: RequestId = RequestId(Uuid::nil());
@@ -72,6 +82,26 @@ impl Store {
         let before = before.unwrap_or(Uuid::max());
         let rows = self.read(LATEST, values![of, before, i64::from(limit)]).await?;
         rows.iter().map(|row| self.patron_read(row)).collect()
+    }
+
+    /// Returns the reads in which some requests of an agency's patron were shown, oldest first.
+    ///
+    /// # Errors
+    ///
+    /// As [`Store::patron_reads`].
+    pub async fn reads_of_requests(
+        &self,
+        agency: &AgencyCode,
+        requests: &[RequestId],
+    ) -> Result<Vec<PatronRead>, Error> {
+        let mut reads = BTreeMap::new();
+        for request in requests {
+            for row in self.read(OF_REQUEST, values![*request, agency]).await? {
+                let read = self.patron_read(&row)?;
+                reads.insert(read.id, read);
+            }
+        }
+        Ok(reads.into_values().collect())
     }
 
     fn patron_read(&self, row: &Row) -> Result<PatronRead, Error> {
@@ -121,13 +151,29 @@ impl Unit {
         Ok(())
     }
 
-    /// Removes reads from before a time.
-    pub fn prune_patron_reads(&mut self, before: Timestamp) {
-        self.run("DELETE FROM patron_read WHERE at < $1", values![before]);
+    /// Removes the oldest reads from before a time, at most `limit`: a unit that removes very many would make others wait. It
+    /// touches as many rows as it removes.
+    pub fn prune_patron_reads(&mut self, before: Timestamp, limit: u32) -> StepId {
+        let sql = "DELETE FROM patron_read \
+                   WHERE id IN (SELECT id FROM patron_read WHERE at < $1 ORDER BY at, id LIMIT $2)";
+        self.run(sql, values![before, i64::from(limit)])
     }
 }
 
 /// The place of the reason for a read.
 pub(crate) fn place(id: &str) -> String {
     format!("patron_read:{id}:reason")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sqlite::plan;
+
+    #[test]
+    fn reads_of_a_request_are_found_by_indexes() {
+        let plan = plan(OF_REQUEST).join("; ");
+        assert!(plan.contains("patron_read_request") && plan.contains("patron_read_lists"), "{plan}");
+        assert!(!plan.contains("SCAN"), "{plan}");
+    }
 }

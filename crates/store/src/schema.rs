@@ -104,6 +104,7 @@ const LOCK: &str = "SELECT pg_advisory_xact_lock(1129270867);";
 /// Brings the schema to the version this program knows.
 pub(crate) async fn run(store: &Store) -> Result<(), Error> {
     run_all(store, ALL).await?;
+    store.bring_titles_in_order().await?;
     store.prepare_keys().await
 }
 

@@ -73,9 +73,12 @@ pub(crate) async fn guard(State(guard): State<Guard>, mut call: Request, next: N
     let caller = caller.ok_or_else(Problem::no_key)?;
     let path = call.extensions().get::<MatchedPath>().map_or("", MatchedPath::as_str);
     match guard.operations.of(path, call.method()) {
-        Some(operation) => {
-            if !is_removed(operation.id, "role") {
-                caller.may_ever(operation.permission).map_err(Problem::forbidden)?;
+        Some(mut operation) => {
+            if let Err(denial) = caller.may_ever(operation.permission) {
+                if !is_removed(operation.id, "row") {
+                    return Err(Problem::forbidden(denial));
+                }
+                operation.permission = Permission::Open;
             }
             let address = auth::address(call.extensions());
             let actor = Actor::new(Arc::clone(&caller));

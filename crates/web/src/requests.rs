@@ -1,12 +1,14 @@
 //! Placing, listing and reading patron requests.
 
+use std::convert::Infallible;
 use std::time::Duration;
 
 use access::{PatronData, Role};
 use axum::Json;
-use axum::extract::State;
+use axum::extract::{FromRequestParts, State};
+use axum::http::StatusCode;
 use axum::http::header::{ETAG, LOCATION};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
 use engine::{NewRequest, NewTitle};
 use jiff::civil::Date;
@@ -16,6 +18,8 @@ use lending::{
     Refusal, Request, RequestId, Status, TitleRef,
 };
 use store::{Cursor, OfAgencies, RequestFilter, RequestVersion, Sort, Stored};
+use utoipa::IntoParams;
+use utoipa::openapi::path::{Parameter, ParameterIn};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -23,7 +27,7 @@ use crate::field::{After, LONGEST_TEXT, List, Number, Statuses};
 use crate::guard::{Access, Seen};
 use crate::input::{Body, Query, Read, input};
 use crate::path::PathId;
-use crate::precondition::Tag;
+use crate::precondition::{Tag, header};
 use crate::problem::Problem;
 use crate::request_view::{RequestDetails, RequestList, RequestView};
 use crate::state::WebState;
@@ -430,9 +434,23 @@ input! {
 }
 
 /// The reason for which the consortium admin reads a patron's data, from the header `reason`.
-fn reason_in_header(headers: &HeaderMap) -> Option<String> {
-    let text = headers.get("reason")?.to_str().ok()?.trim();
-    (!text.is_empty()).then(|| text.chars().take(LONGEST_TEXT).collect())
+struct ReasonHeader(Option<String>);
+
+impl<S: Sync> FromRequestParts<S> for ReasonHeader {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        let text = parts.headers.get("reason").and_then(|value| value.to_str().ok()).map_or("", str::trim);
+        Ok(Self((!text.is_empty()).then(|| text.chars().take(LONGEST_TEXT).collect())))
+    }
+}
+
+impl IntoParams for ReasonHeader {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        let about =
+            "The same as the parameter `reason`, in ASCII: addresses are logged on the way, and headers are not.";
+        vec![header("reason", about, "The patron has complained.", "^[!-~]([ -~]*[!-~])?$")]
+    }
 }
 
 /// Returns whether a call names this request's patron. Identifiers of patrons know no case.
@@ -449,7 +467,7 @@ fn is_patron_of(request: &Request, named: &PatronId) -> bool {
     path = "/api/v1/requests/{id}",
     operation_id = "get_request",
     tag = "requests",
-    params(PathId, ReadQuery),
+    params(PathId, ReadQuery, ReasonHeader),
     responses(
         (status = 200, description = "The request.", body = RequestDetails),
         (status = 404, description = "There is none."),
@@ -459,7 +477,7 @@ async fn get_request(
     State(state): State<WebState>,
     access: Access,
     PathId(id): PathId,
-    headers: HeaderMap,
+    ReasonHeader(reason_in_header): ReasonHeader,
     Query(query): Query<ReadQuery>,
 ) -> Result<Response, Problem> {
     let ReadQuery { after_version, wait, patron, reason, without_timeline } = query.checked()?;
@@ -470,7 +488,7 @@ async fn get_request(
         let changed = state.engine.wait_for_change(id, after_version.0.into(), Duration::from_secs(wait.0.into()));
         state.unless_stopped(changed).await.transpose()?;
     }
-    let reason = reason.or_else(|| reason_in_header(&headers));
+    let reason = reason.or(reason_in_header);
     if without_timeline && access.caller().role() != Role::Discovery {
         return status(&state, &access, id, reason).await;
     }
