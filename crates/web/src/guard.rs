@@ -115,6 +115,13 @@ pub(crate) struct Seen {
     pub(crate) sides: Sides,
 }
 
+/// A sentence for a patron, in the caller's language.
+#[derive(Debug)]
+pub(crate) struct Sentence {
+    pub(crate) text: String,
+    pub(crate) language: Language,
+}
+
 impl Access {
     /// Returns the caller.
     pub(crate) fn caller(&self) -> &Caller {
@@ -132,9 +139,14 @@ impl Access {
     }
 
     /// Returns the sentence that the patron of a request should read now, in the caller's language.
-    pub(crate) async fn patron_message(&self, state: &WebState, request: &lending::Request) -> Result<String, Problem> {
+    pub(crate) async fn patron_message(
+        &self,
+        state: &WebState,
+        request: &lending::Request,
+    ) -> Result<Sentence, Problem> {
         let message = state.engine.patron_message(request).await?;
-        Ok(message.text(self.language).unwrap_or_default())
+        let language = self.language;
+        Ok(Sentence { text: message.text(language).unwrap_or_default(), language })
     }
 
     /// Returns the operation's id.
