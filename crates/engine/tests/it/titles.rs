@@ -314,7 +314,7 @@ both! {
         assert_eq!((choice.ranked.len(), choice.ranked[0].reason.code), (1, ReasonCode::StaffChoice));
     }
 
-    async fn message_about_a_record_lets_its_copies_be_asked_for_again(world) {
+    async fn message_about_a_record_makes_the_availability_cache_forget_it(world) {
         let catalogue = catalogue(&world);
         crate::webhooks::with_webhook(&world, LENDER).await;
         catalogue.take_forgotten();
