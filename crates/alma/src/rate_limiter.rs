@@ -178,9 +178,15 @@ impl State {
     fn burst_at(&mut self, now: Instant, background_share: f64) -> Instant {
         let allowed = self.rate.allowed(now);
         let burst = (allowed * BURST_SHARE).max(SMALLEST_BURST);
-        let ahead = Duration::from_secs_f64((burst - 1.0) / (allowed * background_share * AVAILABILITY_SHARE));
+        let ahead = Duration::from_secs_f64((burst - 1.0) / (allowed * background_share * self.availability_share()));
         let earliest = self.next_availability.checked_sub(ahead).unwrap_or(now);
         earliest.max(self.rate.room_at(now, 1.0 - LEFT_TO_PATRONS))
+    }
+
+    /// Returns the part of the deferrable calls that may be for availability now.
+    fn availability_share(&self) -> f64 {
+        let others_wait = self.waiting.range((Priority::Poll, 0)..).next().is_some();
+        if others_wait { AVAILABILITY_SHARE } else { 1.0 }
     }
 
     /// Returns whether another call leaves before this one, which may leave at `free`. Calls for availability that have
@@ -208,7 +214,7 @@ impl State {
             self.soonest = now + interval.div_f64(SOONER);
         }
         if priority == Priority::Availability {
-            self.next_availability = self.next_availability.max(begun) + deferrable.div_f64(AVAILABILITY_SHARE);
+            self.next_availability = self.next_availability.max(begun) + deferrable.div_f64(self.availability_share());
         }
         if priority.is_deferrable() {
             self.next_deferrable = self.next_deferrable.max(begun) + deferrable;
