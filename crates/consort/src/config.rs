@@ -82,10 +82,20 @@ pub(crate) struct Config {
     pub(crate) tls: Option<TlsConfig>,
     /// How long data about patrons is kept.
     pub(crate) privacy: PrivacyConfig,
+    /// The pages for staff.
+    pub(crate) desk: DeskConfig,
     /// The engine's settings.
     pub(crate) engine: EngineConfig,
     /// The settings of live availability.
     pub(crate) availability: AvailabilityConfig,
+}
+
+/// The settings of the pages for staff.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct DeskConfig {
+    /// The name of the consortium, which the sign-in page shows.
+    pub(crate) name: String,
 }
 
 /// The settings of live availability.

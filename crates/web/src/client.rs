@@ -27,12 +27,12 @@ pub struct Proxies {
 
 /// The address of the client that made a call.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct ClientAddress(pub(crate) IpAddr);
+pub struct ClientAddress(pub IpAddr);
 
 impl ClientAddress {
     /// Returns the address for which a call counts. An IPv6 client has a network of 64 bits to itself. Calls of this
     /// machine count for none: behind a proxy that isn't named, all clients would share its address.
-    pub(crate) fn counted(self) -> Option<IpAddr> {
+    pub fn counted(self) -> Option<IpAddr> {
         match self.0 {
             address if address.is_loopback() => None,
             IpAddr::V4(_) => Some(self.0),

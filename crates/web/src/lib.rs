@@ -65,8 +65,8 @@ mod webhooks;
 mod words;
 mod wrong_keys;
 
-pub use auth::ApiKeys;
-pub use client::{ForwardedHeader, Proxies};
+pub use auth::{ApiKeys, SignedIn};
+pub use client::{ClientAddress, ForwardedHeader, Proxies};
 pub use limits::{Rate, RateLimits};
 pub use openapi::openapi;
 pub use state::WebState;
@@ -89,6 +89,15 @@ impl std::error::Error for UndeclaredOperations {}
 ///
 /// [`UndeclaredOperations`] if an operation declares no permission, or the table names one that doesn't exist.
 pub fn router(state: WebState) -> Result<axum::Router, UndeclaredOperations> {
+    router_with(state, axum::Router::new())
+}
+
+/// Returns the router for the API and for pages beside it, which get the same limits, time-outs and traces.
+///
+/// # Errors
+///
+/// As [`router`].
+pub fn router_with(state: WebState, pages: axum::Router) -> Result<axum::Router, UndeclaredOperations> {
     let (guarded, open, document) = openapi::parts();
     let operations = openapi::operations_by_path(&document);
     let declared = operations.iter().map(|(_, _, id, needs_key)| (*id, *needs_key));
@@ -99,6 +108,6 @@ pub fn router(state: WebState) -> Result<axum::Router, UndeclaredOperations> {
     }
     let guard = guard::Guard { state: state.clone(), operations: std::sync::Arc::new(needing_key) };
     let guard = axum::middleware::from_fn_with_state(guard, guard::guard);
-    let routes = guarded.route_layer(guard).merge(open).merge(sru::routes(&state));
+    let routes = guarded.route_layer(guard).merge(open).merge(sru::routes(&state)).merge(pages.with_state(()));
     Ok(layers::around(routes, &state).with_state(state))
 }

@@ -12,6 +12,7 @@ use availability::Availability;
 use catalogue::{Running, Service};
 use clap::Args;
 use deliveries::Deliveries;
+use desk::Desk;
 use engine::{Clock as _, Engine, Ids, SystemClock};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
@@ -112,8 +113,7 @@ impl Serve {
             .with_catalogue(opened)
             .with_availability(availability)
             .stopped_by(stopped.clone());
-        let router =
-            web::router(state.clone()).map_err(|error| Failure::new(format!("The hub can't start: {error}.")))?;
+        let router = with_pages(config, &state, &engine).await?;
         let worker = tokio::spawn(Arc::clone(&engine).run(on(stopped.clone())));
         start_deliveries(config, &engine, stopped.clone())?;
         info!(address = %config.listen, tls = tls.is_some(), node = %config.engine.node, "the hub is ready");
@@ -170,6 +170,20 @@ fn start_deliveries(config: &Config, engine: &Arc<Engine>, stopped: tokio::sync:
         .map_err(|error| Failure::new(format!("No HTTP client for events can be made: {error}.")))?;
     tokio::spawn(Arc::new(deliveries).run(on(stopped)));
     Ok(())
+}
+
+/// Returns the router of the API and of the pages for staff. A hub without users prints the code for the first one.
+async fn with_pages(config: &Config, state: &WebState, engine: &Arc<Engine>) -> Result<axum::Router> {
+    let cant_start = |error| Failure::new(format!("The hub can't start: {error}."));
+    let api = web::router(state.clone()).map_err(cant_start)?;
+    let is_secure = config.tls.is_some() || config.http.behind_proxy;
+    let desk = Desk::new(Arc::clone(engine), api, config.desk.name.clone(), is_secure);
+    let users = engine.store().users().await;
+    if users.map_err(|error| Failure::new(format!("The users can't be read: {error}.")))?.is_empty() {
+        let code = desk.first_code().expose_secret();
+        info!(code, "the hub has no users; open /first-run in a browser and type this code to make the first one");
+    }
+    web::router_with(state.clone(), desk::pages(desk)).map_err(cant_start)
 }
 
 /// Creates the state of the API.

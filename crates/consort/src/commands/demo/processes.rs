@@ -26,6 +26,20 @@ pub(crate) const AGENCY: &str = "BORROW";
 /// The pickup location of the demo's patron.
 pub(crate) const PICKUP: &str = "BORROW-MAIN";
 
+/// The lender's agency.
+const LENDER_AGENCY: &str = "LEND";
+
+/// The accounts of the demo: name, role, and agency.
+pub(crate) const ACCOUNTS: [(&str, &str, Option<[&str; 1]>); 5] = [
+    ("lender", "library-staff", Some([LENDER_AGENCY])),
+    ("borrower", "library-staff", Some([AGENCY])),
+    ("borrower-admin", "library-admin", Some([AGENCY])),
+    ("reader", "read-only", Some([AGENCY])),
+    ("consortium", "consortium-admin", None),
+];
+/// The password of all of them.
+pub(crate) const PASSWORD: &str = "consort-demo";
+
 const KEY: &str = "consort-demo-key-0001";
 const PATIENCE: Duration = Duration::from_secs(20);
 /// The time that a process has to stop before it is killed.
@@ -143,11 +157,19 @@ impl DemoProcesses {
             let path = format!("/api/v1/institutions/{}", sim.institution);
             self.hub.call(Method::PUT, &path, Some(&body)).await?;
         }
-        let agency = json!({"name": "Borrowing College", "institution": BORROWER, "library": null});
-        self.hub.call(Method::PUT, &format!("/api/v1/agencies/{AGENCY}"), Some(&agency)).await?;
+        for (code, name, institution) in
+            [(AGENCY, "Borrowing College", BORROWER), (LENDER_AGENCY, "Lending University", LENDER)]
+        {
+            let agency = json!({"name": name, "institution": institution, "library": null});
+            self.hub.call(Method::PUT, &format!("/api/v1/agencies/{code}"), Some(&agency)).await?;
+        }
         let pickup =
             json!({"name": "Borrowing College Main Library", "agency": AGENCY, "library": "MAIN", "desk": null});
         self.hub.call(Method::PUT, &format!("/api/v1/pickup-locations/{PICKUP}"), Some(&pickup)).await?;
+        for (name, role, agency) in ACCOUNTS {
+            let body = json!({"name": name, "role": role, "agencies": agency, "password": PASSWORD, "totp": false});
+            self.hub.call(Method::POST, "/api/v1/users", Some(&body)).await?;
+        }
         Ok(())
     }
 

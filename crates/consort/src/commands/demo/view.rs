@@ -5,7 +5,7 @@ use std::io::IsTerminal;
 use scenarios::{Scenario, StageEvent};
 
 use super::expected::{SideState, Step};
-use super::processes::{BORROWER, DemoProcesses, LENDER, PICKUP};
+use super::processes::{ACCOUNTS, BORROWER, DemoProcesses, LENDER, PASSWORD, PICKUP};
 use super::sides::Book;
 use super::walkthrough::Summary;
 use crate::output::{print_out, write_text};
@@ -201,18 +201,29 @@ impl View {
             },
         );
         print_out(&format!(
-            "{} Hub and simulated Almas keep running until Ctrl-C.\n{}\n{}\n\
+            "{} Hub and simulated Almas keep running until Ctrl-C.\n{}\n{}\n{}\n\
              Search the titles of both, and request another book, in another terminal, in this directory:\n\
              export CONSORT_HUB=http://{} CONSORT_API_KEY={}\n\
              {program} catalogue search 'cats dogs'\n{next}\n\
              Scan it in at the lender's desk, and see it with `request list`.",
             self.bold("Serving."),
+            accounts(processes),
             desk("lender's desk", lender, LENDER),
             desk("borrower's desk", borrower, BORROWER),
             processes.hub_address,
             processes.key,
         ));
     }
+}
+
+/// Returns where the hub's own desk is, and who may sign in.
+fn accounts(processes: &DemoProcesses) -> String {
+    let names: Vec<&str> = ACCOUNTS.iter().map(|(name, ..)| *name).collect();
+    format!(
+        "The desk of the hub: http://{}/\n  accounts: {}; each with the password {PASSWORD}",
+        processes.hub_address,
+        names.join(", ")
+    )
 }
 
 /// The width of a small terminal.
