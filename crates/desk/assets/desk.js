@@ -32,6 +32,30 @@
     else if (event.key === "k") move(-1);
   });
 
+  // Scan station: the box is ready for the next item at once, and each tone has a sound.
+  const sound = document.querySelector("[data-sound]");
+  if (sound) {
+    sound.checked = localStorage.getItem("sound") === "on";
+    sound.addEventListener("change", () => localStorage.setItem("sound", sound.checked ? "on" : "off"));
+  }
+  const pitch = { good: 880, info: 660, warn: 440, bad: 220 };
+  const beep = (tone) => {
+    if (!sound?.checked || !pitch[tone]) return;
+    const context = new AudioContext();
+    const oscillator = context.createOscillator();
+    oscillator.frequency.value = pitch[tone];
+    oscillator.connect(context.destination);
+    oscillator.start();
+    oscillator.stop(context.currentTime + 0.15);
+  };
+  document.addEventListener("htmx:afterRequest", (event) => {
+    if (!event.target.matches?.("[data-scan]")) return;
+    const box = document.getElementById("barcode");
+    box.value = "";
+    box.focus();
+    beep(document.querySelector("#answer .result")?.dataset.tone);
+  });
+
   document.addEventListener("click", (event) => {
     if (event.target.closest("[data-print]")) window.print();
   });

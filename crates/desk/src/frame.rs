@@ -41,8 +41,11 @@ const ALL: &[Role] = &[Role::ConsortiumAdmin, Role::LibraryAdmin, Role::LibraryS
 const GROUPS: &[(&str, &[Item])] = &[(
     "nav-work",
     &[
+        Item { path: "/dashboard", icon: "home", name: "nav-dashboard", roles: ALL },
+        Item { path: "/scan", icon: "scan", name: "nav-scan", roles: STAFF },
         Item { path: "/lending", icon: "out", name: "nav-lending", roles: ALL },
         Item { path: "/borrowing", icon: "in", name: "nav-borrowing", roles: ALL },
+        Item { path: "/cases", icon: "case", name: "nav-cases", roles: ALL },
         Item { path: "/slips", icon: "print", name: "nav-slips", roles: ALL },
         Item { path: "/search", icon: "search", name: "nav-search", roles: STAFF },
         Item { path: "/walk-up", icon: "user", name: "nav-walk-up", roles: STAFF },

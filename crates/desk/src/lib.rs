@@ -19,7 +19,10 @@ mod account;
 mod api;
 mod assets;
 mod attempts;
+mod cases;
+mod chart;
 mod cookies;
+mod dashboard;
 mod failure;
 mod first_code;
 mod first_run;
@@ -29,6 +32,8 @@ mod live;
 mod page;
 mod query;
 mod requests;
+mod scan;
+mod scope;
 mod search;
 mod security;
 mod session;
@@ -48,7 +53,10 @@ pub fn pages(desk: Desk) -> axum::Router {
         .merge(sign_in::routes())
         .merge(first_run::routes())
         .merge(account::routes())
+        .merge(dashboard::routes())
         .merge(requests::routes())
+        .merge(scan::routes())
+        .merge(cases::routes())
         .merge(search::routes())
         .merge(slips::routes())
         .merge(live::routes())

@@ -25,7 +25,7 @@ use crate::texts::Texts;
 use crate::visitor::{Taste, Visitor, has_pages};
 
 /// Where a reader begins.
-const FIRST_PAGE: &str = "/lending";
+const FIRST_PAGE: &str = "/dashboard";
 
 pub(crate) fn routes() -> Router<Desk> {
     Router::new()

@@ -12,6 +12,7 @@ use crate::frame::Frame;
 use crate::page::{Page, show};
 use crate::query::encoded;
 use crate::requests::model::{RequestList, RequestView};
+use crate::scope;
 use crate::state::Desk;
 use crate::visitor::Visitor;
 
@@ -26,6 +27,7 @@ pub(crate) fn routes() -> Router<Desk> {
 struct Kind {
     name: &'static str,
     title: &'static str,
+    side: &'static str,
     query: &'static str,
 }
 
@@ -34,15 +36,17 @@ const KINDS: [Kind; 4] = [
     Kind {
         name: "pull",
         title: "slips-pull",
-        query: "side=lender&status=CONFIRMED,REQUEST_PLACED_AT_BORROWING_AGENCY,REQUEST_PLACED_AT_PICKUP_AGENCY",
+        side: "lender",
+        query: "status=CONFIRMED,REQUEST_PLACED_AT_BORROWING_AGENCY,REQUEST_PLACED_AT_PICKUP_AGENCY",
     },
     Kind {
         name: "transit",
         title: "slips-transit",
-        query: "side=lender&status=CONFIRMED,REQUEST_PLACED_AT_BORROWING_AGENCY,REQUEST_PLACED_AT_PICKUP_AGENCY,PICKUP_TRANSIT",
+        side: "lender",
+        query: "status=CONFIRMED,REQUEST_PLACED_AT_BORROWING_AGENCY,REQUEST_PLACED_AT_PICKUP_AGENCY,PICKUP_TRANSIT",
     },
-    Kind { name: "band", title: "slips-band", query: "side=borrower&status=RECEIVED_AT_PICKUP,READY_FOR_PICKUP" },
-    Kind { name: "shelf", title: "slips-shelf", query: "side=borrower&status=READY_FOR_PICKUP" },
+    Kind { name: "band", title: "slips-band", side: "pickup", query: "status=RECEIVED_AT_PICKUP,READY_FOR_PICKUP" },
+    Kind { name: "shelf", title: "slips-shelf", side: "pickup", query: "status=READY_FOR_PICKUP" },
 ];
 
 /// A slip.
@@ -98,7 +102,8 @@ async fn slips(
 async fn read(visitor: &Visitor, kind: &Kind, fields: &Fields) -> Result<(Vec<RequestView>, bool), Failure> {
     let selected: Vec<&str> = fields.all("r").take(usize::try_from(MOST).unwrap_or(usize::MAX)).collect();
     if selected.is_empty() {
-        let path = format!("/api/v1/requests?limit={MOST}&sort=placed_at&{}", kind.query);
+        let scope = scope::at_side(visitor, kind.side);
+        let path = format!("/api/v1/requests?limit={MOST}&sort=placed_at&{}{scope}", kind.query);
         let found: RequestList = visitor.api.get(&path).await?;
         return Ok((found.requests, found.next.is_some()));
     }

@@ -362,3 +362,119 @@ slip-place = Standort
 slip-return-to = Zurück an
 slip-for = Für
 print = Drucken
+
+# Übersicht
+nav-dashboard = Übersicht
+nav-scan = Scanplatz
+nav-cases = Fälle
+start-scanning = Scannen beginnen
+work-to-do = Zu tun
+oldest-since = Älteste seit { $time }
+queue-decide = Entscheiden
+queue-pick = Aus dem Regal holen
+queue-send = Absenden
+queue-copy_unavailable = Exemplar nicht verfügbar
+queue-receive = Annehmen
+queue-shelve = Ins Abholregal stellen
+queue-on_hold_shelf = Benutzer holt ab
+queue-on_loan = Benutzer gibt zurück
+queue-clear_hold_shelf = Abholregal räumen
+queue-send_back = Zurücksenden
+queue-check_in = Zurückbuchen
+step-by = { $step } bis { $day }
+too-long = Zu lange
+too-long-of = Zu lange: { $wait }
+too-long-none = Nichts wartet zu lange
+wait-at_lender = Wartet bei der gebenden Bibliothek
+wait-in_transit = Unterwegs
+wait-on_shelf = Im Abholregal
+wait-overdue = Überfällig
+wait-returning = Auf dem Rückweg
+col-list = Liste
+col-limit = Grenze
+col-over = Darüber
+col-longest = Am längsten seit
+col-next = Nächster Schritt
+institution = Institution
+institutions = Institutionen
+col-system = System
+col-webhook = Webhook
+col-calls = Aufrufe heute
+system-answers = Antwortet
+system-paused = Angehalten
+webhook-trusted = Verlässlich
+webhook-untrusted = Nicht verlässlich
+webhook-silent = Still
+webhook-none = Keiner
+webhook-last = Letzte Nachricht { $time }
+fill-rate = Erfüllungsquote
+fill-rate-trend = Erfüllungsquote nach Wochen, von { $first } % auf { $last } %
+last-weeks = Letzte Wochen, % der Bestellungen
+days-to-loan = Tage bis zur Ausleihe
+days-to-loan-what = Tage von der Bestellung bis zur Ausleihe, nach Wochen: der Median, und was neun von zehn nicht überschreiten
+median = Median
+nine-in-ten = 9 von 10 Bestellungen
+show-numbers = Zahlen zeigen
+week-of = Woche vom
+
+# Scanplatz
+scan = Scannen
+scan-what = Sagt, was mit dem Buch in Ihrer Hand zu tun ist
+scan-barcode = Barcode des Exemplars
+scan-item = Exemplar scannen
+scan-help = Scannen, oder tippen und Enter drücken. Das Feld ist sofort für das nächste Exemplar bereit.
+scan-in-alma = Consort ändert hier nichts. Scannen Sie das Exemplar auch in Alma; Consort bemerkt es.
+sound = Ton
+print-band = Banderole drucken
+route = Route
+scan-until = Bis { $day }.
+scan-order-unreadable = Das ist kein Barcode.
+scan-order-unknown = In Alma bearbeiten.
+scan-order-elsewhere = An { $library } geben.
+scan-order-ship = An { $library } senden.
+scan-order-receive = Ins Abholregal stellen.
+scan-order-keep = Im Abholregal lassen.
+scan-order-send-home = Zurück an { $library } senden.
+scan-order-check-in = An seinen Standort stellen.
+scan-order-nothing = Nichts damit zu tun.
+scan-ship = Ein Benutzer einer anderen Bibliothek hat es bestellt.
+scan-ship-turned-up = Es war nicht im Regal und ist wieder aufgetaucht.
+scan-ship-again = Es wurde schon gesendet und ist wieder hier.
+scan-wanted-at-pickup = Es sollte in der Abholbibliothek sein.
+scan-home-from-loan = Es kam von einer Ausleihe in einer anderen Bibliothek zurück.
+scan-check-in = Es ist zu Hause. Die Bestellung endet.
+scan-not-asked-yet = Die Bestellung ist noch nicht so weit. Consort arbeitet noch.
+scan-receive-unannounced = Es kam, bevor die gebende Bibliothek es gescannt hat.
+scan-receive = Es ist für einen Benutzer angekommen.
+scan-shelve = Es ist für einen Benutzer hier.
+scan-keep-on-hold-shelf = Der Benutzer hat es noch nicht abgeholt.
+scan-return = Der Benutzer hat es zurückgegeben.
+scan-clear-hold-shelf = Der Benutzer hat es nicht rechtzeitig abgeholt.
+scan-send-home = Es geht zurück in seine Bibliothek.
+scan-found-after-settlement = Sein Verlust war geregelt, und es wurde gefunden.
+scan-ended-at-home = Seine Bestellung ist beendet.
+scan-ended = Seine Bestellung ist beendet.
+scan-ended-send-home = Seine Bestellung ist beendet. Es gehört einer anderen Bibliothek.
+
+# Fälle und Nachrichten
+cases-what = Verloren, verschollen, beschädigt oder als zurückgegeben gemeldet: das regeln die Bibliotheken miteinander
+cases-all = Alle Fälle
+cases-total = { $count ->
+    [one] Ein Fall
+   *[other] { $count } Fälle
+ }
+cases-none-why = Ein Fall erscheint hier, wenn ein Exemplar verloren, verschollen oder beschädigt ist, oder die Rückgabe behauptet wird.
+condition-damaged = Beschädigt
+col-libraries = Von und nach
+col-case = Fall
+until = bis { $day }
+unread = { $count ->
+    [one] eine neue Nachricht
+   *[other] { $count } neue Nachrichten
+ }
+messages = Nachrichten
+messages-none = Noch keine Nachrichten.
+message-to = Nachricht an die anderen Bibliotheken
+message-help = Alle Bibliotheken dieser Bestellung können sie lesen. Nennen Sie den Benutzer nicht.
+message-erased = Gelöscht
+send-message = Nachricht senden

@@ -362,3 +362,119 @@ slip-place = Place
 slip-return-to = Return to
 slip-for = For
 print = Print
+
+# Dashboard
+nav-dashboard = Dashboard
+nav-scan = Scan station
+nav-cases = Cases
+start-scanning = Start scanning
+work-to-do = Work to do
+oldest-since = Oldest since { $time }
+queue-decide = Decide
+queue-pick = Pick from shelf
+queue-send = Send
+queue-copy_unavailable = Copy not available
+queue-receive = Receive
+queue-shelve = Put on hold shelf
+queue-on_hold_shelf = Patron collects
+queue-on_loan = Patron returns
+queue-clear_hold_shelf = Clear from shelf
+queue-send_back = Send home
+queue-check_in = Check in
+step-by = { $step } by { $day }
+too-long = Too long
+too-long-of = Too long: { $wait }
+too-long-none = Nothing waits too long
+wait-at_lender = Waiting at the lender
+wait-in_transit = In transit
+wait-on_shelf = On the hold shelf
+wait-overdue = Overdue
+wait-returning = Returning
+col-list = List
+col-limit = Limit
+col-over = Over
+col-longest = Longest since
+col-next = Next step
+institution = Institution
+institutions = Institutions
+col-system = System
+col-webhook = Webhook
+col-calls = Calls today
+system-answers = Answers
+system-paused = Paused
+webhook-trusted = Trusted
+webhook-untrusted = Not trusted
+webhook-silent = Silent
+webhook-none = None
+webhook-last = Last message { $time }
+fill-rate = Fill rate
+fill-rate-trend = Fill rate by week, from { $first } % to { $last } %
+last-weeks = Last weeks, % of requests
+days-to-loan = Days to the loan
+days-to-loan-what = Days from the request to the loan, by week: the median, and what nine in ten do not exceed
+median = Median
+nine-in-ten = 9 in 10 requests
+show-numbers = Show the numbers
+week-of = Week of
+
+# Scan station
+scan = Scan
+scan-what = Says what to do with the book in your hand
+scan-barcode = Barcode of the item
+scan-item = Scan item
+scan-help = Scan, or type and press Enter. The box is ready for the next item at once.
+scan-in-alma = Consort changes nothing here. Scan the item in Alma too; Consort notices it.
+sound = Sound
+print-band = Print bookband
+route = Route
+scan-until = Until { $day }.
+scan-order-unreadable = This is no barcode.
+scan-order-unknown = Handle it in Alma.
+scan-order-elsewhere = Give it to { $library }.
+scan-order-ship = Send it to { $library }.
+scan-order-receive = Put it on the hold shelf.
+scan-order-keep = Leave it on the hold shelf.
+scan-order-send-home = Send it home to { $library }.
+scan-order-check-in = Put it back in its place.
+scan-order-nothing = Nothing to do with it.
+scan-ship = A patron of another library asked for it.
+scan-ship-turned-up = It was not on its shelf, and has turned up.
+scan-ship-again = It was sent already, and is here again.
+scan-wanted-at-pickup = It should be at the pickup library.
+scan-home-from-loan = It came home from a loan at another library.
+scan-check-in = It is home. The request ends.
+scan-not-asked-yet = The request is not yet as far. Consort is still at work.
+scan-receive-unannounced = It came before its lender scanned it out.
+scan-receive = It arrived for a patron.
+scan-shelve = It is here for a patron.
+scan-keep-on-hold-shelf = The patron has not collected it yet.
+scan-return = The patron returned it.
+scan-clear-hold-shelf = The patron did not collect it in time.
+scan-send-home = It goes back to its library.
+scan-found-after-settlement = Its loss was settled, and it has been found.
+scan-ended-at-home = Its request has ended.
+scan-ended = Its request has ended.
+scan-ended-send-home = Its request has ended. It belongs to another library.
+
+# Cases and messages
+cases-what = Lost, missing, damaged or claimed as returned: the libraries settle these between them
+cases-all = All cases
+cases-total = { $count ->
+    [one] One case
+   *[other] { $count } cases
+ }
+cases-none-why = A case appears here when an item is lost, missing, damaged or claimed as returned.
+condition-damaged = Damaged
+col-libraries = From and to
+col-case = Case
+until = until { $day }
+unread = { $count ->
+    [one] one new message
+   *[other] { $count } new messages
+ }
+messages = Messages
+messages-none = No messages yet.
+message-to = Message to the other libraries
+message-help = All libraries of this request can read it. Do not name the patron.
+message-erased = Erased
+send-message = Send message

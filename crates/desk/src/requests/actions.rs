@@ -227,6 +227,17 @@ fn body(name: &str, fields: &Fields) -> Value {
     }
 }
 
+/// Sends a message to the other libraries of a request.
+pub(crate) async fn send_message(Path(id): Path<RequestId>, Form { visitor, fields }: Form) -> Page {
+    if let Some(text) = fields.filled("text") {
+        let agency = visitor.agency.as_ref().map(ToString::to_string);
+        let path = format!("/api/v1/requests/{id}/messages");
+        let body = json!({"text": text, "agency": agency});
+        visitor.api.send::<Value>(Method::POST, &path, Some(&body), None).await?;
+    }
+    Ok(to_request(id))
+}
+
 /// Polls the libraries now.
 pub(crate) async fn poll(Path(id): Path<RequestId>, Form { visitor, .. }: Form) -> Page {
     let path = format!("/api/v1/requests/{id}/poll");

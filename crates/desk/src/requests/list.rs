@@ -9,6 +9,7 @@ use crate::frame::Frame;
 use crate::page::{Page, show};
 use crate::query::encoded;
 use crate::requests::model::{RequestList, RequestView};
+use crate::scope;
 use crate::status::{self, Pill};
 use crate::visitor::Visitor;
 
@@ -51,6 +52,12 @@ const SORTS: [(&str, &str); 5] = [
 #[serde(default)]
 pub(crate) struct Wanted {
     view: String,
+    /// A queue of the dashboard.
+    queue: String,
+    /// A wait of the dashboard that takes too long.
+    too_long: String,
+    /// The side at which the reader's library stands; otherwise that of the list.
+    side: String,
     title: String,
     sort: String,
     cursor: String,
@@ -63,6 +70,8 @@ struct Row {
     pill: Pill,
     /// The other library: where the item goes, or from where it comes.
     other: String,
+    /// The next step, with its day.
+    next: String,
 }
 
 /// The lending or the borrowing list.
@@ -77,6 +86,8 @@ struct RequestsPage {
     /// The orders: name, title, whether it is the present one.
     sorts: Vec<(&'static str, String, bool)>,
     view: &'static str,
+    /// The queue or wait to which the list is narrowed.
+    narrowed: Option<String>,
     title: String,
     sort: String,
     rows: Vec<Row>,
@@ -101,8 +112,12 @@ async fn list(visitor: &Visitor, wanted: Wanted, is_lending: bool) -> Page {
     let frame = Frame::new(visitor, path);
     let view = VIEWS.iter().find(|view| view.name == wanted.view).unwrap_or(&VIEWS[0]);
     let sort = SORTS.iter().map(|(name, _)| *name).find(|name| *name == wanted.sort).unwrap_or("-placed_at");
-    let mut query = format!("{}&total=true&limit={ROWS}&sort={}", view.query, encoded(sort));
-    //SIDE query.push_str(if is_lending { "&side=lender" } else { "&side=borrower" });
+    let side =
+        SIDES.into_iter().find(|side| *side == wanted.side).unwrap_or(if is_lending { "lender" } else { "borrower" });
+    let narrowed = narrowed(visitor, &wanted);
+    let which = narrowed.as_ref().map_or(view.query, |narrowed| narrowed.query.as_str());
+    let mut query = format!("{which}&total=true&limit={ROWS}&sort={}", encoded(sort));
+    query.push_str(&scope::at_side(visitor, side));
     for (name, value) in [("title", &wanted.title), ("cursor", &wanted.cursor)] {
         if !value.trim().is_empty() {
             query.push_str(&format!("&{name}={}", encoded(value.trim())));
@@ -113,15 +128,21 @@ async fn list(visitor: &Visitor, wanted: Wanted, is_lending: bool) -> Page {
     let rows = found.requests.into_iter().map(|request| Row {
         pill: status::pill(texts, &request),
         other: other(visitor, &request, is_lending),
+        next: next_step(visitor, &request),
         request,
     });
-    let shown = format!("view={}&title={}&sort={}", view.name, encoded(wanted.title.trim()), encoded(sort));
+    let which = narrowed.as_ref().map_or_else(|| format!("view={}", view.name), |narrowed| narrowed.query.clone());
+    let shown = format!("{which}&side={side}&title={}&sort={}", encoded(wanted.title.trim()), encoded(sort));
     show(&RequestsPage {
         is_lending,
         path,
-        views: VIEWS.iter().map(|known| (known.name, texts.say(known.title), known.name == view.name)).collect(),
+        views: VIEWS
+            .iter()
+            .map(|known| (known.name, texts.say(known.title), narrowed.is_none() && known.name == view.name))
+            .collect(),
         sorts: SORTS.iter().map(|(name, id)| (*name, texts.say(id), *name == sort)).collect(),
         view: view.name,
+        narrowed: narrowed.map(|narrowed| narrowed.words),
         title: wanted.title.trim().to_owned(),
         sort: sort.to_owned(),
         rows: rows.collect(),
@@ -131,6 +152,50 @@ async fn list(visitor: &Visitor, wanted: Wanted, is_lending: bool) -> Page {
         query: format!("{shown}&cursor={}", encoded(&wanted.cursor)),
         frame,
     })
+}
+
+/// Returns the next step and the day by which it is due.
+pub(crate) fn next_step(visitor: &Visitor, request: &RequestView) -> String {
+    let texts = visitor.texts();
+    let Some(next) = &request.next_step else { return String::new() };
+    let words = texts.say(&format!("queue-{}", next.step));
+    match &next.by {
+        Some(by) => texts.say2("step-by", "step", words, "day", visitor.times.day_of(by)),
+        None => words,
+    }
+}
+
+/// The sides of a request, and any.
+const SIDES: [&str; 4] = ["lender", "borrower", "pickup", "any"];
+/// The queues and the waits of the dashboard.
+const QUEUES: [&str; 10] = [
+    "pick",
+    "send",
+    "copy_unavailable",
+    "receive",
+    "shelve",
+    "on_hold_shelf",
+    "on_loan",
+    "clear_hold_shelf",
+    "send_back",
+    "check_in",
+];
+const WAITS: [&str; 5] = ["at_lender", "in_transit", "on_shelf", "overdue", "returning"];
+
+/// A list that the dashboard opens.
+struct Narrowed {
+    query: String,
+    words: String,
+}
+
+fn narrowed(visitor: &Visitor, wanted: &Wanted) -> Option<Narrowed> {
+    let texts = visitor.texts();
+    if let Some(queue) = QUEUES.into_iter().find(|queue| *queue == wanted.queue) {
+        return Some(Narrowed { query: format!("queue={queue}"), words: texts.say(&format!("queue-{queue}")) });
+    }
+    let wait = WAITS.into_iter().find(|wait| *wait == wanted.too_long)?;
+    let words = texts.say1("too-long-of", "wait", texts.say(&format!("wait-{wait}")));
+    Some(Narrowed { query: format!("too_long={wait}"), words })
 }
 
 fn other(visitor: &Visitor, request: &RequestView, is_lending: bool) -> String {

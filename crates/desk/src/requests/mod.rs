@@ -19,4 +19,5 @@ pub(crate) fn routes() -> Router<Desk> {
         .route("/requests/{id}", get(show::show_request))
         .route("/requests/{id}/action", get(actions::ask).post(actions::carry_out))
         .route("/requests/{id}/poll", post(actions::poll))
+        .route("/requests/{id}/messages", post(actions::send_message))
 }

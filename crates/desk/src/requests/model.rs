@@ -21,7 +21,10 @@ pub(crate) struct RequestView {
     pub(crate) actions: Vec<String>,
     pub(crate) needed_until: Option<String>,
     pub(crate) placed_at: Timestamp,
-    pub(crate) updated_at: Timestamp,
+    pub(crate) status_since: Timestamp,
+    pub(crate) next_step: Option<NextStep>,
+    #[serde(default)]
+    pub(crate) unread_messages: u64,
     pub(crate) title: Option<String>,
     pub(crate) author: Option<String>,
     pub(crate) damage: Option<String>,
@@ -55,6 +58,27 @@ impl RequestView {
 /// Returns the last six signs of an id. Ids begin with the time of placing, so that those of a day begin alike.
 pub(crate) fn short_id(id: &str) -> String {
     id.get(id.len().saturating_sub(6)..).unwrap_or(id).to_uppercase()
+}
+
+/// The step that a request waits for.
+#[derive(Debug, Deserialize)]
+pub(crate) struct NextStep {
+    pub(crate) step: String,
+    pub(crate) by: Option<Timestamp>,
+}
+
+/// The messages of the libraries about a request.
+#[derive(Debug, Deserialize)]
+pub(crate) struct MessageList {
+    pub(crate) messages: Vec<Message>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct Message {
+    pub(crate) time: Timestamp,
+    pub(crate) agency: Option<String>,
+    pub(crate) own: bool,
+    pub(crate) text: Option<String>,
 }
 
 /// What a request waits for.
@@ -93,8 +117,7 @@ impl Patron {
 pub(crate) struct Pickup {
     pub(crate) code: String,
     pub(crate) name: String,
-    #[serde(default)]
-    pub(crate) route: Option<String>,
+    pub(crate) route_code: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -102,7 +125,6 @@ pub(crate) struct Lender {
     pub(crate) institution: String,
     pub(crate) library: String,
     pub(crate) location: String,
-    #[serde(default)]
     pub(crate) call_number: Option<String>,
     pub(crate) barcode: String,
     pub(crate) item_state: String,

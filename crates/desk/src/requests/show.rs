@@ -2,13 +2,16 @@
 
 use askama::Template;
 use axum::extract::Path;
+use axum::http::Method;
 use lending::RequestId;
+use serde_json::{Value, json};
 
 use crate::failure::Failure;
 use crate::frame::Frame;
 use crate::page::{Page, show};
 use crate::requests::actions::{Offer, offers};
-use crate::requests::model::{Attention, Borrower, Choice, ChoiceList, Hold, Loan, RequestView};
+use crate::requests::list::next_step;
+use crate::requests::model::{Attention, Borrower, Choice, ChoiceList, Hold, Loan, Message, MessageList, RequestView};
 use crate::requests::timeline::{Entry, entries};
 use crate::status::{self, Pill};
 use crate::texts::Texts;
@@ -52,6 +55,8 @@ struct RequestPage {
     sides: Vec<Side>,
     timeline: Vec<Entry>,
     choices: Vec<Choice>,
+    messages: Vec<Message>,
+    next: String,
 }
 
 /// Reads a request from the API.
@@ -63,6 +68,12 @@ pub(crate) async fn read(visitor: &Visitor, id: RequestId) -> Result<(RequestVie
 pub(crate) async fn show_request(visitor: Visitor, Path(id): Path<RequestId>) -> Page {
     let (request, _) = read(&visitor, id).await?;
     let choices: ChoiceList = visitor.api.get(&format!("/api/v1/requests/{id}/choices")).await?;
+    let messages: MessageList = visitor.api.get(&format!("/api/v1/requests/{id}/messages")).await?;
+    if messages.messages.iter().any(|message| !message.own) && visitor.acts() {
+        let read = format!("/api/v1/requests/{id}/messages/read");
+        visitor.api.send::<Value>(Method::POST, &read, Some(&json!({})), None).await?;
+    }
+    let next = next_step(&visitor, &request);
     let frame = Frame::new(&visitor, list_of(&visitor, &request));
     let (texts, times) = (frame.texts, frame.times.clone());
     show(&RequestPage {
@@ -75,6 +86,8 @@ pub(crate) async fn show_request(visitor: Visitor, Path(id): Path<RequestId>) ->
         sides: sides(&visitor, &request),
         timeline: entries(texts, &request),
         choices: choices.choices,
+        messages: messages.messages,
+        next,
         request,
         frame,
     })
