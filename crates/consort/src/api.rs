@@ -184,7 +184,11 @@ pub(crate) fn refusal(status: StatusCode, problem: &Value) -> Failure {
         for error in errors {
             let field = error["field"].as_str().unwrap_or_default();
             let message = error["message"].as_str().unwrap_or_default();
-            text.push_str(&format!("\n  - {field}: {message}"));
+            let fault = format!("{field}: {message}");
+            // The detail of a single fault is the fault itself.
+            if detail != Some(fault.as_str()) {
+                text.push_str(&format!("\n  - {fault}"));
+            }
         }
     }
     if let Some(code) = problem["code"].as_str() {
@@ -201,4 +205,21 @@ pub(crate) fn refusal(status: StatusCode, problem: &Value) -> Failure {
         _ => Exit::Failed,
     };
     Failure::new(text).exit(exit)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn single_fault_is_printed_once_and_several_are_listed() {
+        let fault = json!({"field": "reason", "message": "It is missing."});
+        let one = json!({"detail": "reason: It is missing.", "code": "INVALID_REQUEST", "errors": [fault.clone()]});
+        let printed = |problem| refusal(StatusCode::UNPROCESSABLE_ENTITY, problem).to_string();
+        assert_eq!(printed(&one).matches("It is missing.").count(), 1, "{}", printed(&one));
+        let two = json!({"detail": "There are 2 faults.", "errors": [fault.clone(), fault]});
+        assert_eq!(printed(&two).matches("reason: It is missing.").count(), 2, "{}", printed(&two));
+    }
 }

@@ -21,7 +21,7 @@ use crate::state::WebState;
 use crate::{
     agencies, audit, availability, catalogue, catalogue_status, choices, events, failures, harvests, health,
     idempotency, institutions, keys, orphans, patrons, pickup_locations, preview, quota, reads, request_commands,
-    requests, subscriptions, supplier_policy, users, webhooks,
+    requests, set_aside, subscriptions, supplier_policy, users, webhooks,
 };
 
 const KEY: &str = "api_key";
@@ -73,6 +73,7 @@ pub(crate) fn parts() -> (Router<WebState>, Router<WebState>, utoipa::openapi::O
         .merge(availability::routes())
         .merge(catalogue_status::routes())
         .merge(harvests::routes())
+        .merge(set_aside::routes())
         .merge(choices::routes())
         .merge(supplier_policy::routes())
         .merge(quota::routes())

@@ -1,6 +1,8 @@
 //! The API's view of a request: a list of the fields that may be shown, not the domain's own record.
 
 use access::PatronData;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::{IntoResponse, Response};
 use jiff::Timestamp;
 use lending::{
     Attention, Cancellation, CancelledBy, ClosureBasis, ClosureSource, EarlierSupply, Hold, HoldEnd, HoldState,
@@ -12,6 +14,8 @@ use store::{AuditRow, Listed, Stored};
 use utoipa::ToSchema;
 
 use crate::guard::Sentence;
+use crate::problem::Problem;
+use crate::views::RenderedView;
 use crate::words;
 
 /// A patron request.
@@ -100,11 +104,24 @@ pub(crate) struct RequestDetails {
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct RequestList {
     /// The requests, in the order that the call asked for.
-    pub(crate) requests: Vec<RequestView>,
+    #[schema(value_type = Vec<RequestView>)]
+    pub(crate) requests: Vec<RenderedView>,
     /// The number of requests on all pages; null unless the call asked for it.
     pub(crate) total: Option<u64>,
     /// The `cursor` of the next page; null at the end.
     pub(crate) next: Option<String>,
+}
+
+impl IntoResponse for RequestList {
+    /// Writes the views into room of the right size: a page has some 100 KB.
+    fn into_response(self) -> Response {
+        let bytes: usize = self.requests.iter().map(|view| view.bytes() + 1).sum();
+        let mut body = Vec::with_capacity(bytes + 200);
+        match serde_json::to_writer(&mut body, &self) {
+            Ok(()) => ([(CONTENT_TYPE, "application/json")], body).into_response(),
+            Err(_) => Problem::internal().into_response(),
+        }
+    }
 }
 
 /// What a request waits for.
