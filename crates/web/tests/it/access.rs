@@ -466,8 +466,8 @@ async fn request_shown_from_memory_is_the_one_that_is_stored_now() {
         assert_eq!(list.body["requests"][0], one.body);
         one
     };
-    let (first, again) = (shown("en").await, shown("en").await);
-    assert_eq!((&first.text, &first.headers["etag"]), (&again.text, &again.headers["etag"]));
+    let (first, second) = (shown("en").await, shown("en").await);
+    assert_eq!((&first.text, &first.headers["etag"]), (&second.text, &second.headers["etag"]));
     assert_ne!(shown("de").await.body["patron_message"], first.body["patron_message"]);
     let before = world.hub.store.request(id).await.unwrap().unwrap();
     let changed = Request { status: lending::Status::Loaned, ..before.request.clone() };
