@@ -24,6 +24,7 @@ use crate::auth::{self, Actor};
 use crate::problem::Problem;
 use crate::removed_guard::is_removed;
 use crate::request_view::RequestView;
+use crate::sentence::Sentence;
 use crate::state::WebState;
 use crate::views::{OwnedParties, Parties, RenderedView, is_alike_for_all};
 use crate::{idempotency, limits};
@@ -121,13 +122,6 @@ impl<S: Sync> FromRequestParts<S> for Access {
 pub(crate) struct Seen {
     pub(crate) stored: Stored,
     pub(crate) sides: Sides,
-}
-
-/// A sentence for a patron, in the caller's language.
-#[derive(Debug)]
-pub(crate) struct Sentence {
-    pub(crate) text: String,
-    pub(crate) language: Language,
 }
 
 impl Access {

@@ -56,6 +56,7 @@ mod request_commands;
 mod request_view;
 mod requests;
 mod rules_schema;
+mod sentence;
 mod set_aside;
 mod sru;
 mod state;
