@@ -78,7 +78,7 @@ pub use bulk::{Batch, BulkStore, Sql};
 pub use claims::{Claim, Claimed};
 pub use copy::StoreDigest;
 pub use database::{Database, Store};
-pub use deliveries::{DeadLetter, Delivery};
+pub use deliveries::{DeadLetter, Delivery, DeliveryQueue};
 pub use error::Error;
 pub use events::{PlacedEvent, RequestEvent};
 pub use institutions::{Agency, Expected, Institution, StoredPickupLocation};

@@ -123,6 +123,13 @@ pub(crate) struct Seen {
     pub(crate) sides: Sides,
 }
 
+/// A sentence for a patron, in the caller's language.
+#[derive(Debug)]
+pub(crate) struct Sentence {
+    pub(crate) text: String,
+    pub(crate) language: Language,
+}
+
 impl Access {
     /// Returns the caller.
     pub(crate) fn caller(&self) -> &Caller {
@@ -140,13 +147,19 @@ impl Access {
     }
 
     /// Returns the sentence that the patron of a request should read now, in the caller's language.
-    pub(crate) async fn patron_message(&self, state: &WebState, request: &lending::Request) -> Result<String, Problem> {
+    pub(crate) async fn patron_message(
+        &self,
+        state: &WebState,
+        request: &lending::Request,
+    ) -> Result<Sentence, Problem> {
         Ok(self.message(&state.engine.agencies().await?, request))
     }
 
     /// Returns the sentence that the patron of a request should read now, in the caller's language.
-    fn message(&self, agencies: &[Agency], request: &lending::Request) -> String {
-        engine::patron_message(agencies, request).text(self.language).unwrap_or_default()
+    fn message(&self, agencies: &[Agency], request: &lending::Request) -> Sentence {
+        let language = self.language;
+        let text = engine::patron_message(agencies, request).text(language).unwrap_or_default();
+        Sentence { text, language }
     }
 
     /// Returns the views of requests, for a list. They name no patron.

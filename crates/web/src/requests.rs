@@ -17,6 +17,7 @@ use lending::{
     AgencyCode, Attention, Barcode, BibId, CopyRef, HoldingId, InstitutionCode, ItemId, PatronId, PickupLocationCode,
     Refusal, Request, RequestId, Status, TitleRef,
 };
+use messages::Message;
 use store::{Cursor, OfAgencies, RequestFilter, RequestVersion, Sort, Stored};
 use utoipa::IntoParams;
 use utoipa::openapi::path::{Parameter, ParameterIn};
@@ -194,7 +195,7 @@ async fn place_request(
     Body(mut input): Body<NewRequestInput>,
 ) -> Result<Response, Problem> {
     // An agency that isn't the caller's is one that it doesn't know.
-    if input.is_sound("agency") && !access.owns(&input.value.agency) {
+    if input.is_sound("agency") && !may_place(&state, &access, &input.value).await? {
         let message = format!("There is no agency {}.", input.value.agency);
         input.fault("agency", "UNKNOWN_AGENCY", message);
     }
@@ -203,7 +204,10 @@ async fn place_request(
 
     let id = match state.engine.place(input.into(), access.name()).await {
         Ok(id) => id,
-        Err(error) => return Err(without_hidden_request(&state, &access, error.into()).await?),
+        Err(error) => {
+            let problem = Problem::of_placing(error, access.language());
+            return Err(without_hidden_request(&state, &access, problem).await?);
+        }
     };
     let checked = state.engine.wait(id, Duration::from_secs(wait.0.into()), is_checked);
     let stored = match state.unless_stopped(checked).await {
@@ -215,14 +219,27 @@ async fn place_request(
     let patron_data = access.shown_patron(sides, false, true);
     let place = [(LOCATION, format!("/api/v1/requests/{id}")), (ETAG, Tag::of_request(stored.version).into_header())];
     if let Some(refusal) = refused_patron(&stored.request) {
-        return Ok((place, Problem::refused("patron", refusal).about(id)).into_response());
+        let sentence = |code: &str| Message::of_refusal(code)?.text(access.language());
+        return Ok((place, Problem::refused("patron", refusal, sentence).about(id)).into_response());
     }
     if let Some(refusal) = refused_copies(&stored.request) {
-        return Ok((place, Problem::refused("copies", &refusal).about(id)).into_response());
+        let sentence = |code: &str| Message::of_refused_copy(code).text(access.language());
+        return Ok((place, Problem::refused("copies", refusal, sentence).about(id)).into_response());
     }
     let patron_message = access.patron_message(&state, &stored.request).await?;
     let view = RequestView::new(stored.into(), patron_data, patron_message).without_identifier();
     Ok((StatusCode::CREATED, place, Json(view)).into_response())
+}
+
+/// Returns whether the caller may place this request: for a patron of its own agency, or as staff for a patron who stands at
+/// their desk with an item of theirs. The engine refuses such a walk-up for the copies of another library.
+async fn may_place(state: &WebState, access: &Access, input: &NewRequestInput) -> Result<bool, Problem> {
+    let is_staff = matches!(access.caller().role(), Role::LibraryAdmin | Role::LibraryStaff);
+    if access.owns(&input.agency) || !input.expedited || !is_staff {
+        return Ok(access.owns(&input.agency));
+    }
+    let pickup = state.engine.store().pickup_location(&input.pickup_location).await?;
+    Ok(pickup.is_some_and(|pickup| access.owns(&pickup.agency)))
 }
 
 /// Notes a fault if the input names neither a title nor copies, or names the title in neither way or in both.
@@ -256,15 +273,10 @@ fn is_checked(request: &Request) -> bool {
 }
 
 /// Returns why no copy can be lent, if all copies were refused before a lender was asked for one.
-fn refused_copies(request: &Request) -> Option<Refusal> {
+fn refused_copies(request: &Request) -> Option<&Refusal> {
     let untried = request.supply.is_none() && request.earlier_suppliers.is_empty() && request.cancellation.is_none();
-    let refusal = request.refusal.as_ref().filter(|_| untried && request.patron.verified.is_some())?;
-    let for_patron = |refusal: &Refusal| {
-        let message = || "This item can't be borrowed from another library at the moment.".to_owned();
-        Some(refusal.patron_message.clone().unwrap_or_else(message))
-    };
-    let patron_message = for_patron(refusal);
-    (request.candidates.is_empty()).then(|| Refusal { patron_message, ..refusal.clone() })
+    let refusal = request.refusal.as_ref().filter(|_| untried && request.patron.verified.is_some());
+    refusal.filter(|_| request.candidates.is_empty())
 }
 
 fn refused_patron(request: &Request) -> Option<&Refusal> {
