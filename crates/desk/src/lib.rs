@@ -19,15 +19,18 @@ mod account;
 mod api;
 mod assets;
 mod attempts;
+mod control;
 mod cookies;
 mod failure;
 mod first_run;
 mod form;
+mod forms;
 mod frame;
 mod live;
 mod page;
 mod requests;
 mod security;
+mod set_up;
 mod sign_in;
 mod state;
 mod status;
@@ -44,6 +47,8 @@ pub fn pages(desk: Desk) -> axum::Router {
         .merge(first_run::routes())
         .merge(account::routes())
         .merge(requests::routes())
+        .merge(set_up::routes())
+        .merge(control::routes())
         .merge(live::routes())
         .merge(assets::routes());
     security::around(routes, &desk).with_state(desk)

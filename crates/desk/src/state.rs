@@ -7,6 +7,7 @@ use secrecy::SecretString;
 use store::Store;
 
 use crate::attempts::Attempts;
+use crate::set_up::Seen;
 
 /// The hub behind the pages. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -17,6 +18,7 @@ struct Parts {
     engine: Arc<Engine>,
     api: axum::Router,
     attempts: Attempts,
+    seen: Seen,
     first_code: SecretString,
     consortium: String,
     is_secure: bool,
@@ -27,7 +29,15 @@ impl Desk {
     /// `is_secure` is whether browsers reach the hub by HTTPS alone: its cookies are marked so then.
     pub fn new(engine: Arc<Engine>, api: axum::Router, consortium: String, is_secure: bool) -> Self {
         let first_code = crate::first_run::code(engine.ids());
-        Self(Arc::new(Parts { engine, api, attempts: Attempts::default(), first_code, consortium, is_secure }))
+        Self(Arc::new(Parts {
+            engine,
+            api,
+            attempts: Attempts::default(),
+            seen: Seen::default(),
+            first_code,
+            consortium,
+            is_secure,
+        }))
     }
 
     pub(crate) fn store(&self) -> &Store {
@@ -52,6 +62,10 @@ impl Desk {
 
     pub(crate) fn attempts(&self) -> &Attempts {
         &self.0.attempts
+    }
+
+    pub(crate) fn seen(&self) -> &Seen {
+        &self.0.seen
     }
 
     pub(crate) fn consortium(&self) -> &str {

@@ -221,7 +221,7 @@ both! {
         for read in &all {
             commit(&fixture.store, |unit| unit.insert_patron_read(read).unwrap()).await.unwrap();
         }
-        let listed = async |of: Option<&[lending::AgencyCode]>, before| fixture.store.patron_reads(of, before, 2).await.unwrap();
+        let listed = async |of: Option<&[lending::AgencyCode]>, before| fixture.store.patron_reads(of, None, before, 2).await.unwrap();
         assert_eq!(listed(None, None).await, [all[2].clone(), all[1].clone()]);
         assert_eq!(listed(None, Some(all[1].id)).await, [all[0].clone()]);
         assert_eq!(listed(Some(&["A_B".into()]), None).await, [all[2].clone(), all[0].clone()]);
