@@ -1,10 +1,13 @@
-"""A browser, and a simulator put back before each test as it was at the start.
+"""A browser, a simulator put back before each test as it was at the start, and the demo for the desk of the hub.
 
 The simulator's address, a key of its one institution and the browser's program come from the environment; see `run`.
 """
 
 import json
 import os
+import pathlib
+import re
+import subprocess
 import urllib.request
 
 import pytest
@@ -72,3 +75,112 @@ def desk(page):
     page.goto(f"{URL}/sim/desk/{INST}")
     page.wait_for_selector("#rows tr")
     return page
+
+
+PASSWORD = "consort-demo"
+
+
+class Demo:
+    """`consort demo`: a hub with two simulated Almas, after its first loan."""
+
+    def __init__(self):
+        program = [os.environ["TESTED_PROGRAM"], "demo", "--pace", "0"]
+        # The hub takes CONSORT_ variables as its settings.
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("CONSORT_")}
+        pipe = subprocess.PIPE
+        self.process = subprocess.Popen(program, env=environment, stdout=pipe, stderr=subprocess.STDOUT, text=True)
+        said = []
+        for line in self.process.stdout:
+            said.append(line)
+            if line.startswith("Scan it in"):
+                break
+        else:
+            raise RuntimeError("the demo ended early:\n" + "".join(said))
+        text = "".join(said)
+        self.base = re.search(r"The desk of the hub: (http://[^/\s]+)", text)[1]
+        self.lender = re.search(r"(http://[^/\s]+)/sim/desk/01LEND_INST", text)[1]
+        self.borrower = re.search(r"(http://[^/\s]+)/sim/desk/01BORROW_INST", text)[1]
+        self.key = re.search(r"CONSORT_API_KEY=(\S+)", text)[1]
+
+    def api(self, method, path, body=None):
+        """A call of the hub's API as consortium admin, which must go well."""
+        data = None if body is None else json.dumps(body).encode()
+        headers = {"content-type": "application/json", "authorization": f"Bearer {self.key}"}
+        with urllib.request.urlopen(urllib.request.Request(self.base + path, data, headers, method=method), timeout=30) as answer:
+            return json.loads(answer.read() or b"null")
+
+    def scan_in(self, side, barcode, library):
+        """A scan by staff in the Alma of a side."""
+        base, institution = {"lender": (self.lender, "01LEND_INST"), "borrower": (self.borrower, "01BORROW_INST")}[side]
+        data = json.dumps({"barcode": barcode, "library": library, "desk": "DEFAULT_CIRC_DESK"}).encode()
+        call = urllib.request.Request(f"{base}/sim/{institution}/scan-in", data, {"content-type": "application/json"})
+        urllib.request.urlopen(call, timeout=10).close()
+
+    def place(self, number):
+        """A request for one of the lender's books, which waits at the lender."""
+        copy = {"institution": "01LEND_INST", "barcode": f"01LEND-M{number:03}"}
+        body = {"agency": "BORROW", "patron": "jo.reader", "pickup_location": "BORROW-MAIN", "copies": [copy]}
+        return self.api("POST", "/api/v1/requests", body)["id"]
+
+    def stop(self):
+        self.process.terminate()
+        self.process.communicate(timeout=30)
+
+
+@pytest.fixture(scope="session")
+def demo():
+    running = Demo()
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def open_page(browser):
+    """Makes fresh pages; whatever one complains about in its console fails the test."""
+    contexts, complaints = [], []
+
+    def make(**options):
+        context = browser.new_context(**{"viewport": {"width": 1280, "height": 900}, "locale": "en-GB", **options})
+        context.set_default_timeout(10_000)
+        contexts.append(context)
+        page = context.new_page()
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("console", lambda said: complaints.append(said.text) if said.type == "error" else None)
+        return page
+
+    yield make
+    for context in contexts:
+        context.close()
+    assert not complaints, complaints
+
+
+@pytest.fixture
+def sign_in(demo, open_page):
+    """Opens the desk for one of the demo's accounts."""
+
+    def make(user, **options):
+        page = open_page(**options)
+        page.goto(demo.base + "/sign-in")
+        page.fill("#name", user)
+        page.fill("#password", PASSWORD)
+        page.click("main button")
+        page.wait_for_url(lambda url: "/sign-in" not in url)
+        return page
+
+    return make
+
+
+AXE = pathlib.Path(os.environ.get("AXE_SCRIPT", "axe.min.js"))
+RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
+
+
+def accessibility_faults(page):
+    """What axe finds on the page as it is."""
+    page.evaluate(AXE.read_text())
+    found = page.evaluate("rules => axe.run(document, rules)", RULES)["violations"]
+    return [(fault["id"], [node["html"][:160] for node in fault["nodes"][:3]]) for fault in found]
+
+
+def sticks_out(page):
+    """By how many pixels the page is wider than its window."""
+    return page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")

@@ -9,48 +9,25 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Redirect};
 use axum::routing::get;
-use engine::Ids;
 use identity::{PasswordFault, SHORTEST_PASSWORD, password_digest};
-use secrecy::{ExposeSecret as _, SecretString};
+use secrecy::SecretString;
 use store::User;
-use subtle::ConstantTimeEq as _;
 
 use crate::failure::Failure;
+use crate::first_code::is_code;
 use crate::form::OpenForm;
 use crate::frame::{ICONS, languages};
 use crate::page::{Page, show};
+use crate::session::begin_session;
 use crate::state::Desk;
 use crate::texts::Texts;
 use crate::visitor::Taste;
-
-/// Letters and digits of the code: those that nobody confuses.
-const LETTERS: &[u8; 32] = b"ABCDEFGHJKLMNPQRSTUVWXYZ23456789";
 
 /// Who made the first user, in the log of administrative acts.
 const BY: &str = "first-run";
 
 pub(crate) fn routes() -> Router<Desk> {
     Router::new().route("/first-run", get(first_run_page).post(make_first_user))
-}
-
-/// Returns a new code: twelve letters and digits in groups of four.
-pub(crate) fn code(ids: &Ids) -> SecretString {
-    let random = ids.secret();
-    let letters =
-        random.iter().take(12).filter_map(|byte| LETTERS.get(usize::from(byte % 32)).copied().map(char::from));
-    let mut text = String::new();
-    for (place, letter) in letters.enumerate() {
-        if place > 0 && place % 4 == 0 {
-            text.push('-');
-        }
-        text.push(letter);
-    }
-    text.into()
-}
-
-/// Returns whether there is no user yet.
-pub(crate) async fn is_due(desk: &Desk) -> Result<bool, Failure> {
-    Ok(desk.store().users().await?.is_empty())
 }
 
 /// The page on which the first user is made.
@@ -85,11 +62,15 @@ impl FirstRunPage {
 }
 
 async fn first_run_page(State(desk): State<Desk>, taste: Taste) -> Page {
-    if is_due(&desk).await? { show(&FirstRunPage::new(taste)) } else { Ok(Redirect::to("/sign-in").into_response()) }
+    if desk.is_without_users().await? {
+        show(&FirstRunPage::new(taste))
+    } else {
+        Ok(Redirect::to("/sign-in").into_response())
+    }
 }
 
 async fn make_first_user(State(desk): State<Desk>, taste: Taste, OpenForm(fields): OpenForm) -> Page {
-    if !is_due(&desk).await? {
+    if !desk.is_without_users().await? {
         return Ok(Redirect::to("/sign-in").into_response());
     }
     let (texts, name, now) = (taste.texts(), fields.text("name"), desk.clock().now());
@@ -132,7 +113,7 @@ async fn make_first_user(State(desk): State<Desk>, taste: Taste, OpenForm(fields
     let mut unit = desk.store().unit();
     unit.insert_user(&user)?;
     desk.store().commit(unit).await?;
-    crate::sign_in::begin_session(&desk, name, None, "/").await
+    begin_session(&desk, name, None, "/").await
 }
 
 async fn digest(desk: &Desk, password: SecretString) -> Result<Result<String, PasswordFault>, Failure> {
@@ -140,25 +121,4 @@ async fn digest(desk: &Desk, password: SecretString) -> Result<Result<String, Pa
     salt.iter_mut().zip(desk.ids().secret()).for_each(|(to, from)| *to = from);
     let made = tokio::task::spawn_blocking(move || password_digest(&password, salt)).await;
     made.map_err(|_| Failure::Internal)
-}
-
-/// Compares a code as somebody typed it: in any case, with or without its hyphens.
-fn is_code(code: &SecretString, typed: &str) -> bool {
-    let plain = |text: &str| text.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_uppercase();
-    let (code, typed) = (plain(code.expose_secret()), plain(typed));
-    bool::from(code.as_bytes().ct_eq(typed.as_bytes()))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn code_is_accepted_as_people_type_it() {
-        let code = code(&Ids::seeded(1));
-        let text = code.expose_secret();
-        assert_eq!(text.len(), 14);
-        assert!(is_code(&code, text) && is_code(&code, &text.to_lowercase().replace('-', " ")));
-        assert!(!is_code(&code, "") && !is_code(&code, &text[..13]));
-    }
 }

@@ -22,16 +22,21 @@ mod attempts;
 mod control;
 mod cookies;
 mod failure;
+mod first_code;
 mod first_run;
 mod form;
 mod forms;
 mod frame;
 mod live;
 mod page;
+mod query;
 mod requests;
+mod search;
 mod security;
+mod session;
 mod set_up;
 mod sign_in;
+mod slips;
 mod state;
 mod status;
 mod texts;
@@ -49,6 +54,8 @@ pub fn pages(desk: Desk) -> axum::Router {
         .merge(requests::routes())
         .merge(set_up::routes())
         .merge(control::routes())
+        .merge(search::routes())
+        .merge(slips::routes())
         .merge(live::routes())
         .merge(assets::routes());
     security::around(routes, &desk).with_state(desk)

@@ -1,4 +1,4 @@
-//! Changes as they happen: a stream of events that tells a page to read its parts anew.
+//! Changes as they happen: a stream of events on which a page reads its parts anew.
 
 use std::convert::Infallible;
 use std::time::Duration;

@@ -7,7 +7,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse as _, Redirect, Response};
 use axum::routing::{get, post};
 use axum::{Extension, Router};
-use identity::{Known, SESSION_LASTS, SessionToken, sign_in};
+use identity::{Known, sign_in};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 use store::User;
@@ -19,6 +19,7 @@ use crate::failure::Failure;
 use crate::form::{Form, OpenForm, own_path};
 use crate::frame::{ICONS, languages};
 use crate::page::{Page, show};
+use crate::session::begin_session;
 use crate::state::Desk;
 use crate::texts::Texts;
 use crate::visitor::{Taste, Visitor, has_pages};
@@ -67,7 +68,7 @@ impl SignInPage {
 async fn first_page(State(desk): State<Desk>, visitor: Result<Visitor, Failure>) -> Page {
     match visitor {
         Ok(_) => Ok(Redirect::to(FIRST_PAGE).into_response()),
-        Err(Failure::SignedOut { .. }) if crate::first_run::is_due(&desk).await? => {
+        Err(Failure::SignedOut { .. }) if desk.is_without_users().await? => {
             Ok(Redirect::to("/first-run").into_response())
         }
         Err(failure) => Err(failure),
@@ -156,18 +157,6 @@ async fn attempt(desk: &Desk, name: &str, password: SecretString, code: Option<S
         (Ok(_), _) => Ok(Attempt::Wrong),
         (Err(_), _) => Err(Failure::Internal),
     }
-}
-
-/// Begins a session and sends the reader to a page.
-pub(crate) async fn begin_session(desk: &Desk, user: &str, totp_step: Option<i64>, next: &str) -> Page {
-    let (token, now) = (SessionToken::new(desk.ids().secret()), desk.clock().now());
-    let until = now.saturating_add(SESSION_LASTS).map_err(|_| Failure::Internal)?;
-    let mut unit = desk.store().unit();
-    unit.prune_sessions(now);
-    unit.insert_session(user, &token.digest(), totp_step, now, until);
-    desk.store().commit(unit).await?;
-    let cookie = cookies::session(desk, token.text().expose_secret()).ok_or(Failure::Internal)?;
-    Ok(([(SET_COOKIE, cookie)], Redirect::to(next)).into_response())
 }
 
 async fn sign_out(State(desk): State<Desk>, Form { visitor, .. }: Form) -> Page {

@@ -7,6 +7,7 @@ use secrecy::SecretString;
 use store::Store;
 
 use crate::attempts::Attempts;
+use crate::first_code::new_code;
 use crate::set_up::Seen;
 
 /// The hub behind the pages. Cheap to clone.
@@ -28,16 +29,9 @@ impl Desk {
     /// Creates the state of pages that show what `api` answers. `consortium` is the name that the sign-in page shows.
     /// `is_secure` is whether browsers reach the hub by HTTPS alone: its cookies are marked so then.
     pub fn new(engine: Arc<Engine>, api: axum::Router, consortium: String, is_secure: bool) -> Self {
-        let first_code = crate::first_run::code(engine.ids());
-        Self(Arc::new(Parts {
-            engine,
-            api,
-            attempts: Attempts::default(),
-            seen: Seen::default(),
-            first_code,
-            consortium,
-            is_secure,
-        }))
+        let first_code = new_code(engine.ids());
+        let (attempts, seen) = (Attempts::default(), Seen::default());
+        Self(Arc::new(Parts { engine, api, attempts, seen, first_code, consortium, is_secure }))
     }
 
     pub(crate) fn store(&self) -> &Store {
@@ -74,6 +68,11 @@ impl Desk {
 
     pub(crate) fn is_secure(&self) -> bool {
         self.0.is_secure
+    }
+
+    /// Returns whether there is no user yet.
+    pub(crate) async fn is_without_users(&self) -> Result<bool, store::Error> {
+        Ok(self.store().users().await?.is_empty())
     }
 
     /// Returns the code with which the first user is made, for the hub's log.

@@ -49,6 +49,11 @@ const ALL: &[SchemaVersion] = &[
         sqlite: include_str!("schema/8-events.sqlite.sql"),
         postgres: include_str!("schema/8-events.postgres.sql"),
     },
+    SchemaVersion {
+        both: include_str!("schema/9-lists.sql"),
+        sqlite: include_str!("schema/9-lists.sqlite.sql"),
+        postgres: include_str!("schema/9-lists.postgres.sql"),
+    },
 ];
 
 /// The statements that make one version of a schema from the version before.
@@ -99,6 +104,7 @@ const LOCK: &str = "SELECT pg_advisory_xact_lock(1129270867);";
 /// Brings the schema to the version this program knows.
 pub(crate) async fn run(store: &Store) -> Result<(), Error> {
     run_all(store, ALL).await?;
+    store.bring_titles_in_order().await?;
     store.prepare_keys().await
 }
 

@@ -21,7 +21,7 @@ use crate::state::WebState;
 use crate::{
     agencies, audit, availability, catalogue, catalogue_status, choices, codes, events, failures, harvests, health,
     idempotency, institutions, keys, orphans, own_account, patrons, pickup_locations, preview, quota, reads,
-    request_commands, requests, subscriptions, supplier_policy, users, webhooks,
+    request_commands, requests, set_aside, subscriptions, supplier_policy, users, webhooks,
 };
 
 const KEY: &str = "api_key";
@@ -74,6 +74,7 @@ pub(crate) fn parts() -> (Router<WebState>, Router<WebState>, utoipa::openapi::O
         .merge(availability::routes())
         .merge(catalogue_status::routes())
         .merge(harvests::routes())
+        .merge(set_aside::routes())
         .merge(choices::routes())
         .merge(supplier_policy::routes())
         .merge(quota::routes())

@@ -13,7 +13,7 @@ use crate::failure::Failure;
 use crate::forms::{Action, Cell, TablePage};
 use crate::frame::Frame;
 use crate::page::{Page, show};
-use crate::set_up::encoded;
+use crate::query::encoded;
 use crate::state::Desk;
 use crate::texts::Texts;
 use crate::visitor::Visitor;

@@ -16,7 +16,7 @@ use crate::form::Form;
 use crate::forms::{Action, Cell, Control, Done, FormPage, Input, SecretPage, TablePage, refusal, show_refused};
 use crate::frame::Frame;
 use crate::page::{Page, show};
-use crate::set_up::encoded;
+use crate::query::encoded;
 use crate::state::Desk;
 use crate::status::Pill;
 use crate::visitor::Visitor;

@@ -16,7 +16,7 @@ use crate::form::{Fields, Form};
 use crate::forms::{Done, Note};
 use crate::frame::Frame;
 use crate::page::{Page, show};
-use crate::sign_in::begin_session;
+use crate::session::begin_session;
 use crate::state::Desk;
 use crate::visitor::Visitor;
 

@@ -23,10 +23,10 @@ pub(crate) struct Entry {
 /// The event of what a library's system showed.
 const OBSERVED: &str = "observed";
 
-/// Returns the entries, newest first. What a poll showed without any change of status isn't told.
+/// Returns the entries, newest first. What a poll showed without any change of status is left out.
 pub(crate) fn entries(texts: Texts, request: &RequestView) -> Vec<Entry> {
-    let told = request.timeline.iter().rev().filter(|row| base(&row.event) != OBSERVED || row.to.is_some());
-    told.map(|row| entry(texts, row)).collect()
+    let shown = request.timeline.iter().rev().filter(|row| base(&row.event) != OBSERVED || row.to.is_some());
+    shown.map(|row| entry(texts, row)).collect()
 }
 
 fn entry(texts: Texts, row: &TimelineRow) -> Entry {

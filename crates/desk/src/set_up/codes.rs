@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use crate::api::Problem;
 use crate::page::{Page, show};
-use crate::set_up::encoded;
+use crate::query::encoded;
 use crate::state::Desk;
 use crate::visitor::Visitor;
 

@@ -15,7 +15,8 @@ use crate::forms::{
 };
 use crate::frame::Frame;
 use crate::page::{Page, show};
-use crate::set_up::{codes, encoded, may_change, settings};
+use crate::query::encoded;
+use crate::set_up::{codes, may_change, settings};
 use crate::state::Desk;
 use crate::status::Pill;
 use crate::texts::Texts;

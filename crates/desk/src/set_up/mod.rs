@@ -14,8 +14,6 @@ mod webhook;
 
 use access::Role;
 use axum::Router;
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
-
 pub(crate) use seen::Seen;
 
 use crate::state::Desk;
@@ -36,9 +34,4 @@ pub(crate) fn routes() -> Router<Desk> {
 /// Returns whether the reader changes a set-up. The API decides once more, by the object.
 fn may_change(visitor: &Visitor) -> bool {
     matches!(visitor.caller.role(), Role::ConsortiumAdmin | Role::LibraryAdmin)
-}
-
-/// Returns a part of a path or a query.
-pub(crate) fn encoded(text: &str) -> String {
-    utf8_percent_encode(text, NON_ALPHANUMERIC).to_string()
 }

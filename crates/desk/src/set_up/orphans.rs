@@ -11,8 +11,9 @@ use crate::form::Form;
 use crate::forms::{Action, Cell, Note, TablePage};
 use crate::frame::Frame;
 use crate::page::{Page, show};
+use crate::query::encoded;
 use crate::set_up::institutions::{Institution, api_path, views};
-use crate::set_up::{encoded, may_change};
+use crate::set_up::may_change;
 use crate::state::Desk;
 use crate::visitor::Visitor;
 

@@ -13,7 +13,8 @@ use crate::form::Form;
 use crate::forms::{Action, Cell, Choice, Control, Done, FormPage, Input, Note, TablePage, refusal, show_refused};
 use crate::frame::Frame;
 use crate::page::{Page, show};
-use crate::set_up::{encoded, may_change};
+use crate::query::encoded;
+use crate::set_up::may_change;
 use crate::state::Desk;
 use crate::visitor::Visitor;
 
