@@ -33,6 +33,7 @@ mod query;
 mod requests;
 mod search;
 mod security;
+mod seen;
 mod session;
 mod set_up;
 mod sign_in;

@@ -8,7 +8,7 @@ use store::Store;
 
 use crate::attempts::Attempts;
 use crate::first_code::new_code;
-use crate::set_up::Seen;
+use crate::seen::Seen;
 
 /// The hub behind the pages. Cheap to clone.
 #[derive(Clone, Debug)]

@@ -4,47 +4,13 @@ use std::sync::Arc;
 
 use askama::Template;
 use axum::extract::{Path, State};
-use serde::Deserialize;
 
 use crate::api::Problem;
 use crate::page::{Page, show};
 use crate::query::encoded;
+use crate::seen::{Code, Codes, LibraryCodes};
 use crate::state::Desk;
 use crate::visitor::Visitor;
-
-/// A code with its name.
-#[derive(Clone, Debug, Deserialize)]
-pub(crate) struct Code {
-    pub(crate) code: String,
-    pub(crate) name: Option<String>,
-}
-
-impl Code {
-    pub(crate) fn label(&self) -> &str {
-        self.name.as_deref().unwrap_or(&self.code)
-    }
-}
-
-#[derive(Clone, Debug, Deserialize)]
-pub(crate) struct LibraryCodes {
-    pub(crate) code: String,
-    pub(crate) name: Option<String>,
-    pub(crate) desks: Vec<Code>,
-    pub(crate) locations: Vec<Code>,
-}
-
-/// The codes among which the settings of an institution choose.
-#[derive(Clone, Debug, Deserialize)]
-pub(crate) struct Codes {
-    pub(crate) libraries: Vec<LibraryCodes>,
-    pub(crate) user_groups: Vec<Code>,
-    pub(crate) material_types: Vec<Code>,
-    pub(crate) item_policies: Vec<Code>,
-    pub(crate) identifier_types: Vec<Code>,
-    pub(crate) cancellation_reasons: Vec<Code>,
-    pub(crate) patron_types: Vec<String>,
-    pub(crate) item_types: Vec<String>,
-}
 
 /// Reads the codes of an institution, unless they were read a short time ago.
 pub(crate) async fn read(desk: &Desk, visitor: &Visitor, institution: &str) -> Result<Arc<Codes>, Problem> {

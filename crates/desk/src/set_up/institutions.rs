@@ -16,6 +16,7 @@ use crate::forms::{
 use crate::frame::Frame;
 use crate::page::{Page, show};
 use crate::query::encoded;
+use crate::seen::Finding;
 use crate::set_up::{codes, may_change, settings};
 use crate::state::Desk;
 use crate::status::Pill;
@@ -44,15 +45,6 @@ pub(crate) struct Institution {
 #[derive(Debug, Deserialize)]
 pub(crate) struct Institutions {
     pub(crate) institutions: Vec<Institution>,
-}
-
-/// The result of one check.
-#[derive(Clone, Debug, Deserialize)]
-pub(crate) struct Finding {
-    subject: String,
-    verdict: String,
-    problem: Option<String>,
-    detail: String,
 }
 
 #[derive(Debug, Deserialize)]

@@ -8,16 +8,13 @@ mod mappings;
 mod orphans;
 mod pickup_locations;
 mod policy;
-mod seen;
 mod settings;
 mod webhook;
 
-use access::Role;
-use axum::Router;
-pub(crate) use seen::Seen;
-
 use crate::state::Desk;
 use crate::visitor::Visitor;
+use access::Role;
+use axum::Router;
 
 pub(crate) fn routes() -> Router<Desk> {
     Router::new()

@@ -269,6 +269,28 @@ both! {
         assert_eq!(fixture.store.user("ann").await.unwrap().unwrap().disabled_at, Some(noon(3)));
     }
 
+    async fn change_of_the_password_or_the_code_ends_the_sessions(fixture) {
+        commit(&fixture.store, |unit| unit.insert_user(&user("ann")).unwrap()).await.unwrap();
+        let begin = async |digest: &'static str| {
+            commit(&fixture.store, |unit| unit.insert_session("ann", digest, None, noon(1), noon(100))).await.map(drop)
+        };
+        let is_open = async |digest: &str| fixture.store.user_of_session(digest, noon(2)).await.unwrap().is_some();
+        begin("one").await.unwrap();
+        commit(&fixture.store, |unit| _ = unit.change_password("ann", &"another digest".into())).await.unwrap();
+        assert!(!is_open("one").await);
+        begin("two").await.unwrap();
+        commit(&fixture.store, |unit| _ = unit.set_totp("ann", &"canary-new-secret".into(), 9).unwrap()).await.unwrap();
+        assert!(!is_open("two").await);
+        let known = fixture.store.user("ann").await.unwrap().unwrap();
+        assert_eq!(known.password.expose_secret(), "another digest");
+        assert_eq!(known.totp_secret.as_ref().map(SecretString::expose_secret), Some("canary-new-secret"));
+        assert_eq!(known.totp_step, 9);
+        commit(&fixture.store, |unit| _ = unit.disable_user("ann", noon(3))).await.unwrap();
+        commit(&fixture.store, |unit| _ = unit.change_password("ann", &"a third digest".into())).await.unwrap();
+        let known = fixture.store.user("ann").await.unwrap().unwrap();
+        assert_eq!(known.password.expose_secret(), "another digest", "a disabled user changes nothing");
+    }
+
     async fn ended_sessions_are_removed(fixture) {
         commit(&fixture.store, |unit| unit.insert_user(&user("ann")).unwrap()).await.unwrap();
         for (digest, end) in [("one", 10), ("two", 20), ("three", 30)] {

@@ -5,12 +5,53 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use parking_lot::Mutex;
-
-use crate::set_up::codes::Codes;
-use crate::set_up::institutions::Finding;
+use serde::Deserialize;
 
 /// How long codes are offered without being read anew.
 const LASTS: SignedDuration = SignedDuration::from_mins(10);
+
+/// The result of one check.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct Finding {
+    pub(crate) subject: String,
+    pub(crate) verdict: String,
+    pub(crate) problem: Option<String>,
+    pub(crate) detail: String,
+}
+
+/// A code with its name.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct Code {
+    pub(crate) code: String,
+    pub(crate) name: Option<String>,
+}
+
+impl Code {
+    pub(crate) fn label(&self) -> &str {
+        self.name.as_deref().unwrap_or(&self.code)
+    }
+}
+
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct LibraryCodes {
+    pub(crate) code: String,
+    pub(crate) name: Option<String>,
+    pub(crate) desks: Vec<Code>,
+    pub(crate) locations: Vec<Code>,
+}
+
+/// The codes among which the settings of an institution choose.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct Codes {
+    pub(crate) libraries: Vec<LibraryCodes>,
+    pub(crate) user_groups: Vec<Code>,
+    pub(crate) material_types: Vec<Code>,
+    pub(crate) item_policies: Vec<Code>,
+    pub(crate) identifier_types: Vec<Code>,
+    pub(crate) cancellation_reasons: Vec<Code>,
+    pub(crate) patron_types: Vec<String>,
+    pub(crate) item_types: Vec<String>,
+}
 
 /// What was read at a time.
 #[derive(Clone, Debug)]
