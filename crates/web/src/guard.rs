@@ -85,7 +85,14 @@ pub(crate) async fn guard(State(guard): State<Guard>, mut call: Request, next: N
             let actor = Actor::new(Arc::clone(&caller));
             limits::check_key(&guard.state, &actor)?;
             let language = language(call.headers());
-            let access = Access { caller, actor: actor.clone(), operation, address, language };
+            let access = Access {
+                is_signed_in: call.extensions().get::<auth::SignedIn>().is_some(),
+                caller,
+                actor: actor.clone(),
+                operation,
+                address,
+                language,
+            };
             call.extensions_mut().insert(actor);
             call.extensions_mut().insert(access);
         }
@@ -107,6 +114,7 @@ pub(crate) struct Access {
     operation: Operation,
     address: Option<IpAddr>,
     language: Language,
+    is_signed_in: bool,
 }
 
 impl<S: Sync> FromRequestParts<S> for Access {
@@ -133,6 +141,11 @@ impl Access {
     /// Returns the caller's name.
     pub(crate) fn name(&self) -> &str {
         self.actor.name()
+    }
+
+    /// Returns whether the caller is a user who has signed in to the desk, and no key.
+    pub(crate) const fn is_signed_in(&self) -> bool {
+        self.is_signed_in
     }
 
     /// Returns the language in which the caller wants sentences for patrons.
