@@ -260,7 +260,7 @@ async fn health(visitor: &Visitor) -> Result<Vec<HealthRow>, Failure> {
 
 fn health_row(visitor: &Visitor, institution: Institution, quota: &Quota, webhook: Option<&Webhook>) -> HealthRow {
     let (texts, times) = (visitor.texts(), &visitor.times);
-    let last = |at: &Timestamp| texts.say1("webhook-last", "time", times.short(at));
+    let last = |at: &Timestamp| texts.say1("webhook-last-at", "time", times.short(at));
     let webhook = webhook.map(|webhook| match (&webhook.untrusted_since, &webhook.last_message_at) {
         (Some(since), _) => {
             ("warn", "case", texts.say("webhook-untrusted"), texts.say1("since", "time", times.short(since)))

@@ -21,12 +21,14 @@ mod assets;
 mod attempts;
 mod cases;
 mod chart;
+mod control;
 mod cookies;
 mod dashboard;
 mod failure;
 mod first_code;
 mod first_run;
 mod form;
+mod forms;
 mod frame;
 mod live;
 mod page;
@@ -36,7 +38,9 @@ mod scan;
 mod scope;
 mod search;
 mod security;
+mod seen;
 mod session;
+mod set_up;
 mod sign_in;
 mod slips;
 mod state;
@@ -57,6 +61,8 @@ pub fn pages(desk: Desk) -> axum::Router {
         .merge(requests::routes())
         .merge(scan::routes())
         .merge(cases::routes())
+        .merge(set_up::routes())
+        .merge(control::routes())
         .merge(search::routes())
         .merge(slips::routes())
         .merge(live::routes())

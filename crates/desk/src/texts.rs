@@ -88,11 +88,11 @@ impl Texts {
         name: &'a str,
         value: impl Into<Argument<'a>>,
         other: &'a str,
-        value_of_other: impl Into<Argument<'a>>,
+        other_value: impl Into<Argument<'a>>,
     ) -> String {
         let mut arguments = FluentArgs::new();
         arguments.set(name, value.into().0);
-        arguments.set(other, value_of_other.into().0);
+        arguments.set(other, other_value.into().0);
         self.write(id, Some(&arguments))
     }
 
