@@ -8,6 +8,7 @@ import os
 import pathlib
 import re
 import subprocess
+import urllib.parse
 import urllib.request
 
 import pytest
@@ -80,6 +81,11 @@ def desk(page):
 PASSWORD = "consort-demo"
 
 
+def barcode(number):
+    """The barcode of one of the lender's books."""
+    return f"01LEND-M{number:03}"
+
+
 class Demo:
     """`consort demo`: a hub with two simulated Almas, after its first loan."""
 
@@ -109,16 +115,28 @@ class Demo:
         with urllib.request.urlopen(urllib.request.Request(self.base + path, data, headers, method=method), timeout=30) as answer:
             return json.loads(answer.read() or b"null")
 
-    def scan_in(self, side, barcode, library):
-        """A scan by staff in the Alma of a side."""
+    def act(self, side, what, body):
+        """An act of staff in the Alma of a side."""
         base, institution = {"lender": (self.lender, "01LEND_INST"), "borrower": (self.borrower, "01BORROW_INST")}[side]
-        data = json.dumps({"barcode": barcode, "library": library, "desk": "DEFAULT_CIRC_DESK"}).encode()
-        call = urllib.request.Request(f"{base}/sim/{institution}/scan-in", data, {"content-type": "application/json"})
+        data = json.dumps({"desk": "DEFAULT_CIRC_DESK", **body}).encode()
+        call = urllib.request.Request(f"{base}/sim/{institution}/{what}", data, {"content-type": "application/json"})
         urllib.request.urlopen(call, timeout=10).close()
+
+    def scan_in(self, side, barcode, library):
+        self.act(side, "scan-in", {"barcode": barcode, "library": library})
+
+    def lend(self, side, barcode, user, library):
+        self.act(side, "loan", {"barcode": barcode, "user": user, "library": library})
+
+    def title(self, number):
+        """The title of one of the lender's books."""
+        with urllib.request.urlopen(f"{self.lender}/sim/01LEND_INST/state", timeout=10) as answer:
+            items = json.loads(answer.read())["items"]
+        return next(item["bib_data"]["title"] for item in items if item["item_data"]["barcode"] == barcode(number))
 
     def place(self, number):
         """A request for one of the lender's books, which waits at the lender."""
-        copy = {"institution": "01LEND_INST", "barcode": f"01LEND-M{number:03}"}
+        copy = {"institution": "01LEND_INST", "barcode": barcode(number)}
         body = {"agency": "BORROW", "patron": "jo.reader", "pickup_location": "BORROW-MAIN", "copies": [copy]}
         return self.api("POST", "/api/v1/requests", body)["id"]
 

@@ -128,3 +128,124 @@ def test_desk_works_without_scripts(demo, sign_in, waiting):
     page.goto(demo.base + "/borrowing")
     page.click("table.rows tbody th a >> nth=0")
     assert page.locator("h1").inner_text()
+
+
+def test_whole_loan_from_search_to_home_takes_few_clicks_and_scans(demo, sign_in):
+    """Borrower and lender work at the desk; each scan is also made in the library's own Alma, as staff do."""
+    borrower, lender = sign_in("borrower"), sign_in("lender")
+    acts = []
+
+    def click(page, selector):
+        acts.append(selector)
+        page.click(selector)
+
+    def scan(page, side, barcode, order):
+        acts.append(f"scan {barcode}")
+        page.goto(demo.base + "/scan")
+        page.fill("#barcode", barcode)
+        page.keyboard.press("Enter")
+        page.wait_for_selector(f"#answer .say >> text={order}")
+        demo.scan_in(side, barcode, "MAIN")
+
+    borrower.goto(demo.base + "/search")
+    borrower.fill("#q", demo.title(5))
+    borrower.keyboard.press("Enter")
+    click(borrower, "article.hit >> text=Place for a patron")
+    borrower.fill("#card", "jo.reader")
+    click(borrower, "text=Check patron and copies")
+    borrower.wait_for_selector("text=The patron may borrow")
+    click(borrower, "text=Place request for patron")
+    borrower.wait_for_selector(".facts >> text=Waiting at lender")
+    request = borrower.url.rsplit("/", 1)[1]
+    barcode = borrower.inner_text("section.side .code >> nth=0")
+
+    scan(lender, "lender", barcode, "Send it to")
+    borrower.wait_for_selector(".facts >> text=In transit")
+    scan(borrower, "borrower", barcode, "Put it on the hold shelf.")
+    borrower.goto(f"{demo.base}/requests/{request}")
+    borrower.wait_for_selector(".facts >> text=On hold shelf")
+    demo.lend("borrower", barcode, "jo.reader", "MAIN")
+    borrower.wait_for_selector(".facts >> text=On loan")
+    scan(borrower, "borrower", barcode, "Send it home")
+    lender.goto(f"{demo.base}/requests/{request}")
+    lender.wait_for_selector(".facts >> text=Returning")
+    scan(lender, "lender", barcode, "Put it back in its place.")
+    borrower.goto(f"{demo.base}/requests/{request}")
+    borrower.wait_for_selector(".facts >> text=Closed")
+    assert len(acts) <= 12, acts
+
+
+def test_dashboard_counts_the_work_and_leads_to_it(demo, sign_in, waiting):
+    page = sign_in("lender")
+    assert page.url.endswith("/dashboard")
+    demo.place(6)
+    page.wait_for_function("[...document.querySelectorAll('.queue')].some(t => t.innerText.includes('Pick from shelf') && !t.innerText.startsWith('0'))")
+    page.click(".queue >> text=Pick from shelf")
+    assert page.locator("table.rows tbody tr").count() >= 1
+    assert "Pick from shelf" in page.inner_text(".chips")
+
+
+def test_unknown_barcode_is_said_at_the_scan_station(demo, sign_in):
+    page = sign_in("borrower")
+    page.goto(demo.base + "/scan")
+    page.keyboard.type("NOBODYS-BOOK")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#answer .say >> text=Handle it in Alma.")
+    assert page.input_value("#barcode") == ""
+    assert page.evaluate("document.activeElement.id") == "barcode"
+
+
+def test_patron_who_may_not_borrow_is_refused_before_placing(demo, sign_in):
+    page = sign_in("borrower")
+    page.goto(demo.base + "/search?q=" + demo.title(7).split()[0])
+    page.click("article.hit >> nth=0 >> text=Place for a patron")
+    page.fill("#card", "nobody-at-all")
+    page.click("text=Check patron and copies")
+    page.wait_for_selector("text=The patron may not borrow")
+    assert page.locator("text=Place request for patron").count() == 0
+    assert page.input_value("#card") == "nobody-at-all"
+
+
+def test_walk_up_patron_gets_the_book_at_once(demo, sign_in):
+    page = sign_in("lender")
+    page.goto(demo.base + "/walk-up")
+    page.fill("#barcode", "01LEND-M008")
+    page.select_option("#agency", "BORROW")
+    page.fill("#card", "jo.reader")
+    page.click("text=Lend book to patron")
+    page.wait_for_url("**/requests/*")
+    page.wait_for_selector(".facts >> text=On loan")
+
+
+def test_message_reaches_the_other_library(demo, sign_in):
+    request = demo.place(9)
+    page = sign_in("borrower")
+    page.goto(f"{demo.base}/requests/{request}")
+    page.fill("#say", "Please send it in the blue bag.")
+    page.click("text=Send message")
+    page.wait_for_selector(".message.ours >> text=blue bag")
+    other = sign_in("lender")
+    other.goto(f"{demo.base}/requests/{request}")
+    assert "blue bag" in other.inner_text(".message:not(.ours)")
+
+
+def test_pull_slip_has_place_and_barcode(demo, sign_in):
+    demo.place(10)
+    page = sign_in("lender")
+    page.goto(demo.base + "/slips")
+    slip = page.locator(".slip", has_text="01LEND-M010")
+    assert slip.locator("svg.bars path").count() == 1
+    assert "Borrowing College" in slip.inner_text()
+    page.emulate_media(media="print")
+    assert not page.is_visible(".appbar")
+
+
+@pytest.mark.parametrize("path", ["/dashboard", "/scan", "/cases", "/slips", "/search?q=the", "/walk-up"])
+def test_work_page_is_accessible_on_a_phone_and_on_a_desk(demo, sign_in, waiting, path):
+    page = sign_in("borrower")
+    for size, scheme in (({"width": 1280, "height": 900}, "light"), (PHONE, "dark")):
+        page.set_viewport_size(size)
+        page.emulate_media(color_scheme=scheme)
+        page.goto(demo.base + path)
+        assert accessibility_faults(page) == []
+        assert sticks_out(page) <= 0

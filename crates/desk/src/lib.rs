@@ -17,6 +17,7 @@
 
 mod account;
 mod api;
+mod api_docs;
 mod assets;
 mod attempts;
 mod cases;
@@ -65,6 +66,7 @@ pub fn pages(desk: Desk) -> axum::Router {
         .merge(control::routes())
         .merge(search::routes())
         .merge(slips::routes())
+        .merge(api_docs::routes())
         .merge(live::routes())
         .merge(assets::routes());
     security::around(routes, &desk).with_state(desk)
