@@ -82,7 +82,8 @@ fn operation(document: &Value, path: &str, method: &'static str, operation: &Val
         (text(&parameter["name"]), text(&parameter["in"]), text(&parameter["description"]))
     });
     let content = &operation["requestBody"]["content"]["application/json"];
-    let example = content.get("example").or_else(|| resolved(document, &content["schema"]).get("example"));
+    let schema = resolved(document, &content["schema"]);
+    let example = content.get("example").or_else(|| schema.pointer("/examples/0"));
     let answers = operation["responses"].as_object().into_iter().flatten();
     Operation {
         id: text(&operation["operationId"]),
