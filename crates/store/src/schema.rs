@@ -49,6 +49,11 @@ const ALL: &[SchemaVersion] = &[
         sqlite: include_str!("schema/8-events.sqlite.sql"),
         postgres: include_str!("schema/8-events.postgres.sql"),
     },
+    SchemaVersion {
+        both: include_str!("schema/9-desk.sql"),
+        sqlite: include_str!("schema/9-desk.sqlite.sql"),
+        postgres: include_str!("schema/9-desk.postgres.sql"),
+    },
 ];
 
 /// The statements that make one version of a schema from the version before.
@@ -99,7 +104,8 @@ const LOCK: &str = "SELECT pg_advisory_xact_lock(1129270867);";
 /// Brings the schema to the version this program knows.
 pub(crate) async fn run(store: &Store) -> Result<(), Error> {
     run_all(store, ALL).await?;
-    store.prepare_keys().await
+    store.prepare_keys().await?;
+    store.fill_open_work().await
 }
 
 /// Brings a database's schema to the last of these versions.

@@ -19,9 +19,9 @@ use crate::events::EventView;
 use crate::problem::Envelope;
 use crate::state::WebState;
 use crate::{
-    agencies, audit, availability, catalogue, catalogue_status, choices, events, failures, harvests, health,
+    agencies, audit, availability, cases, catalogue, catalogue_status, choices, events, failures, harvests, health,
     idempotency, institutions, keys, orphans, patrons, pickup_locations, preview, quota, reads, request_commands,
-    requests, subscriptions, supplier_policy, users, webhooks,
+    request_messages, requests, scans, statistics, subscriptions, supplier_policy, users, views, webhooks, work,
 };
 
 const KEY: &str = "api_key";
@@ -62,6 +62,12 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
 pub(crate) fn parts() -> (Router<WebState>, Router<WebState>, utoipa::openapi::OpenApi) {
     let (guarded, mut document) = OpenApiRouter::with_openapi(Document::openapi())
         .merge(requests::routes())
+        .merge(work::routes())
+        .merge(statistics::routes())
+        .merge(request_messages::routes())
+        .merge(cases::routes())
+        .merge(views::routes())
+        .merge(scans::routes())
         .merge(preview::routes())
         .merge(events::routes())
         .merge(subscriptions::routes())

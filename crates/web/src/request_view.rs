@@ -41,6 +41,17 @@ pub(crate) struct RequestView {
     /// The last day on which the patron can use the item.
     #[schema(value_type = Option<String>, format = Date)]
     needed_until: Option<String>,
+    /// Since when it has the status.
+    #[schema(value_type = String, format = DateTime)]
+    status_since: Timestamp,
+    /// The queue of the libraries' desks in which it waits, such as `pick`; null if it waits in none.
+    #[schema(schema_with = words::optional_queue)]
+    queue: Option<&'static str>,
+    /// The step that it waits for; null while the hub works on it, and after its end.
+    next_step: Option<NextStepView>,
+    /// When the patron must bring the item back; null before the loan.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    due: Option<Timestamp>,
     /// When it was placed.
     #[schema(value_type = String, format = DateTime)]
     placed_at: Timestamp,
@@ -53,6 +64,8 @@ pub(crate) struct RequestView {
     /// The effect that the hub executes at this moment, such as `place_hold_at_lender`; null while it waits.
     #[schema(schema_with = words::optional_effect)]
     current_effect: Option<&'static str>,
+    /// How many messages of the other libraries the caller's agencies have not read.
+    unread_messages: u64,
     /// The title in the lender's record; null before a copy is chosen.
     title: Option<String>,
     /// Its author.
@@ -103,6 +116,18 @@ pub(crate) struct RequestList {
     pub(crate) total: Option<u64>,
     /// The `cursor` of the next page; null at the end.
     pub(crate) next: Option<String>,
+}
+
+/// The step that a request waits for.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = NextStep)]
+struct NextStepView {
+    /// What is to be done: the name of a queue, or `decide`.
+    #[schema(schema_with = words::step)]
+    step: &'static str,
+    /// Until when, where a date is agreed: the end of the time on the hold shelf, or the due date.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    by: Option<Timestamp>,
 }
 
 /// What a request waits for.
@@ -199,6 +224,8 @@ struct PickupView {
     library: String,
     /// The circulation desk, if the library has several hold shelves.
     desk: Option<String>,
+    /// The code of its stop on the courier's route.
+    route_code: Option<String>,
 }
 
 /// The lending side.
@@ -211,6 +238,10 @@ struct LenderView {
     library: String,
     /// Its shelving location.
     location: String,
+    /// The name of that location, if the library's system gives one.
+    location_name: Option<String>,
+    /// The call number, if the item has one.
+    call_number: Option<String>,
     /// The record.
     bib: String,
     /// The holding.
@@ -371,6 +402,8 @@ impl RequestView {
         let Listed { request, version, updated_at } = listed;
         let actions = request.actions().into_iter().map(lending::Action::name).collect();
         let item_place = request.item_place();
+        let (queue, due) = (request.queue().map(lending::Queue::name), request.due());
+        let next_step = request.next_step().map(|next| NextStepView { step: next.step, by: next.by });
         let code = request.patron.verified.as_ref().and_then(|patron| patron.pickup_code.as_ref());
         let pickup_code = code.filter(|_| data != PatronData::Hidden).map(ToString::to_string);
         let (title, author) = request.title.map_or((None, None), |title| (Some(title.title), title.author));
@@ -384,10 +417,15 @@ impl RequestView {
             actions,
             workflow: request.workflow.name(),
             needed_until: request.needed_until.map(|day| day.to_string()),
+            status_since: request.status_since,
+            queue,
+            next_step,
+            due,
             placed_at: request.placed_at,
             updated_at,
             version,
             current_effect: request.in_flight.map(lending::Effect::name),
+            unread_messages: 0,
             title,
             author,
             item_place,
@@ -399,6 +437,7 @@ impl RequestView {
                 name: request.pickup.name,
                 library: request.pickup.library.to_string(),
                 desk: request.pickup.desk.map(|desk| desk.to_string()),
+                route_code: request.pickup.route_code,
             },
             pickup_code,
             lender: request.supply.map(lender),
@@ -412,6 +451,12 @@ impl RequestView {
 }
 
 impl RequestView {
+    /// Adds how many messages the caller's agencies have not read.
+    pub(crate) fn with_unread(mut self, number: u64) -> Self {
+        self.unread_messages = number;
+        self
+    }
+
     /// Leaves out what names the patron, for lists and answers to commands.
     pub(crate) fn without_identifier(mut self) -> Self {
         let patron = &mut self.patron;
@@ -430,6 +475,11 @@ impl RequestDetails {
         let request = RequestView::new(stored.into(), data, patron_message);
         let timeline = timeline.map(|rows| rows.into_iter().map(timeline_row).collect());
         Self { request, timeline }
+    }
+
+    /// Adds how many messages the caller's agencies have not read.
+    pub(crate) fn with_unread(self, number: u64) -> Self {
+        Self { request: self.request.with_unread(number), ..self }
     }
 }
 
@@ -461,6 +511,8 @@ fn lender(supply: Supply) -> LenderView {
         institution: supply.institution.to_string(),
         library: supply.copy.library.to_string(),
         location: supply.copy.location.to_string(),
+        location_name: supply.copy.location_name,
+        call_number: supply.copy.call_number,
         bib: supply.copy.bib.to_string(),
         holding: supply.copy.holding.to_string(),
         item: supply.copy.item.to_string(),
