@@ -74,7 +74,7 @@ pub struct Tally {
     pub days: i64,
 }
 
-/// The most days from placing to the loan that are told apart.
+/// The most days from placing to the loan that are kept apart.
 const MOST_DAYS: i64 = 365;
 /// The reason of a request that ended without one.
 const UNKNOWN: &str = "unknown";

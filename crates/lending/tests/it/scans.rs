@@ -51,7 +51,7 @@ fn every_sentence_is_in_the_list() {
 }
 
 #[test]
-fn item_at_the_patrons_library_goes_on_to_another_pickup_library() {
+fn item_at_the_patrons_library_is_sent_to_another_pickup_library() {
     let pickup = PickupLocation { institution: "01PICK".into(), ..example::placed().pickup };
     let elsewhere = Request { pickup, pickup_side: Some(Box::default()), ..request(Status::PickupTransit) };
     assert_eq!(elsewhere.scan_meaning(Side::Borrower).act, ScanAct::SendOn);

@@ -8,6 +8,7 @@ mod audit;
 mod batch_polls;
 mod bulk;
 mod copying;
+mod desk;
 mod events;
 mod harness;
 mod institutions;

@@ -48,7 +48,7 @@ both! {
         assert_eq!(counts(&fixture, None, 40).await, []);
     }
 
-    async fn wait_goes_on_in_the_next_status_and_begins_anew_at_another_lender(fixture) {
+    async fn wait_lasts_over_the_next_status_and_begins_anew_at_another_lender(fixture) {
         insert(&fixture, &waiting(1, Status::Confirmed)).await;
         save(&fixture, &waiting(1, Status::RequestPlacedAtBorrowingAgency), DAY).await;
         assert_eq!(counts(&fixture, None, DAY).await[0].oldest, Some(noon(0)));
@@ -145,8 +145,8 @@ both! {
         }
         use rand::SeedableRng as _;
         let rng = rand::rngs::StdRng::seed_from_u64(9);
-        let again = store::Store::open(&fixture.database, fixture.key.clone(), rng).await.unwrap();
-        let found = again.work_counts(None, &WaitLimits::default(), noon(0)).await.unwrap().lender;
+        let reopened = store::Store::open(&fixture.database, fixture.key.clone(), rng).await.unwrap();
+        let found = reopened.work_counts(None, &WaitLimits::default(), noon(0)).await.unwrap().lender;
         assert_eq!((found[0].requests, found[0].oldest), (3, Some(noon(0))));
     }
 }

@@ -192,12 +192,12 @@ async fn scan_says_what_to_do_at_the_library_where_it_is_made() {
     );
     assert_eq!((&received["side"], &received["arguments"]["pickup_code"]), (&json!("pickup"), &json!("PIC-214")));
     assert_eq!(received["request"]["id"], on_its_way.id.to_string());
-    let again = scan(&hub, "LEND", "319991").await;
+    let second = scan(&hub, "LEND", "319991").await;
     assert_eq!(
-        (&again["act"], &again["side"], &again["arguments"]["route_code"]),
+        (&second["act"], &second["side"], &second["arguments"]["route_code"]),
         (&json!("ship"), &json!("lender"), &json!("R-PICK"))
     );
-    assert_eq!(again["arguments"]["pickup_code"], Value::Null, "the lender doesn't see it");
+    assert_eq!(second["arguments"]["pickup_code"], Value::Null, "the lender doesn't see it");
     assert_eq!(scan(&hub, "BORROW", "319991").await["act"], "send_on");
     let before = hub.store.request(on_its_way.id).await.unwrap().unwrap();
     assert_eq!(before.version, 1, "a scan changes nothing");
