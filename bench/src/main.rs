@@ -33,6 +33,7 @@ mod outage;
 mod parse;
 mod quota;
 mod report;
+mod retention;
 mod search;
 mod sim;
 mod simulate;
@@ -119,6 +120,11 @@ const BENCHES: &[Bench] = &[
         name: "http",
         about: "status of a request and a patron's list, 64 connections of wrk, compared with a bare axum handler",
         run: |args| http::run(args.scale()),
+    },
+    Bench {
+        name: "retention",
+        about: "patrons' data of 1,000,000 ended requests erased: how long units and reads wait meanwhile",
+        run: |args| retention::run(args.scale()),
     },
     Bench {
         name: "ingest",

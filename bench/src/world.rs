@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant};
 
 use alma_sim::{Server, Sim, SimClock, WebhookProfile};
-use engine::{Clock, Engine, Ids, NewRequest, Settings};
+use engine::{Clock, Engine, Ids, NewRequest, NewTitle, Settings};
 use jiff::{SignedDuration, Timestamp};
 use lending::{Calendar, CopyRef, InstitutionCode, PickupLocation, Request, RequestId, Rules, Status};
 use rand::SeedableRng;
@@ -258,15 +258,16 @@ impl World {
 
     /// Places a request of a patron of the agency for one of these copies.
     pub(crate) async fn ask(&self, agency: &str, patron: &str, copies: Vec<CopyRef>) -> Result<RequestId, String> {
-        let placing = NewRequest {
-            agency: agency.into(),
-            patron: patron.into(),
-            pickup_location: pickup_location(agency).as_str().into(),
-            copies,
-            title: None,
-            needed_until: None,
-            expedited: false,
-        };
+        self.stands(placing(agency, patron, copies, None)).await
+    }
+
+    /// Places a request of the patron of that number for a title.
+    pub(crate) async fn place_for(&self, patron: usize, title: NewTitle) -> Result<RequestId, String> {
+        self.stands(placing("BORROW", &sim_setup::one_of_many(patron), Vec::new(), Some(title))).await
+    }
+
+    /// Places a request, whose holds must stand then.
+    async fn stands(&self, placing: NewRequest) -> Result<RequestId, String> {
         let id = self.engine.place(placing, "bench").await.map_err(|error| error.to_string())?;
         self.settled().await?;
         let request = self.request(id).await?;
@@ -328,6 +329,18 @@ impl World {
     /// Returns the path of the hub's store.
     pub(crate) fn file(&self) -> PathBuf {
         self.dir.path().join("consort.db")
+    }
+}
+
+fn placing(agency: &str, patron: &str, copies: Vec<CopyRef>, title: Option<NewTitle>) -> NewRequest {
+    NewRequest {
+        agency: agency.into(),
+        patron: patron.into(),
+        pickup_location: pickup_location(agency).as_str().into(),
+        copies,
+        title,
+        needed_until: None,
+        expedited: false,
     }
 }
 

@@ -76,6 +76,7 @@ pub const OPERATIONS: &[(&str, Permission)] = &[
     ("request_harvest", Permission::ChangeSetUp),
     ("list_harvests", Permission::ReadSetUp),
     ("explain_record", Permission::ReadSetUp),
+    ("list_set_aside", Permission::ChangeSetUp),
     ("list_choices", Permission::ReadChoices),
     ("get_supplier_policy", Permission::ReadPolicy),
     ("list_supplier_policies", Permission::ReadPolicy),

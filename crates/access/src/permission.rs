@@ -95,7 +95,7 @@ const MONITORS: &[Role] = &[Role::Monitoring];
 
 /// The table: which role has which permission, at which side.
 pub const GRANTS: &[Grant] = &[
-    of_request(Permission::Place, STAFF_AND_DISCOVERY, NONE, NONE),
+    of_request(Permission::Place, STAFF_AND_DISCOVERY, STAFF, NONE),
     of_request(Permission::Cancel, STAFF_AND_DISCOVERY, NONE, NONE),
     of_request(Permission::ReadRequests, READERS_AND_DISCOVERY, READERS, READERS),
     of_request(Permission::ChangePickup, STAFF, NONE, NONE),
@@ -144,7 +144,9 @@ impl Permission {
     pub const fn describe(self) -> &'static str {
         match self {
             Self::Open => "call what needs no key",
-            Self::Place => "place a request for a patron of the agency",
+            Self::Place => {
+                "place a request for a patron of the agency; as lender's, for one who takes the item at its desk"
+            }
             Self::Cancel => "cancel a request",
             Self::ReadRequests => "read requests",
             Self::ChangePickup => "change the pickup location",

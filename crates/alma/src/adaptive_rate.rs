@@ -121,9 +121,10 @@ impl AdaptiveRate {
         self.forget_before(now);
     }
 
-    /// Returns the time at which the next call may leave, so that no second has more calls than allowed.
-    pub(crate) fn room_at(&mut self, now: Instant) -> Instant {
-        let allowed = self.allowed(now);
+    /// Returns the time at which the next call may leave, so that no second has more than this part of the calls that are
+    /// allowed.
+    pub(crate) fn room_at(&mut self, now: Instant, part: f64) -> Instant {
+        let allowed = self.allowed(now) * part;
         let together = allowed.ceil();
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a whole number of calls")]
         let nth_last = self.left.len().checked_sub(together as usize).and_then(|nth| self.left.get(nth));
@@ -285,7 +286,7 @@ mod tests {
         rate.leaves(begun);
         let mut now = begun + Duration::from_secs(10);
         for _ in 0..100 {
-            now = rate.room_at(now);
+            now = rate.room_at(now, 1.0);
             rate.leaves(now);
             assert!(rate.in_the_last_second(now) <= 10, "{}", rate.in_the_last_second(now));
         }

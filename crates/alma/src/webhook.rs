@@ -12,6 +12,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 use sha2::Sha256;
 
+use crate::ids::MmsId;
 use crate::lenient;
 use crate::model::{Item, Loan, Request};
 
@@ -55,6 +56,9 @@ pub struct Message {
     /// When it happened.
     #[serde(default, deserialize_with = "lenient::opt")]
     pub time: Option<Timestamp>,
+    /// The title that the message's record is, or belongs to.
+    #[serde(skip)]
+    pub mms_id: Option<MmsId>,
     #[serde(skip)]
     subject: Subject,
 }
@@ -85,8 +89,9 @@ impl Message {
             return Err("it is XML; set the profile's message type to JSON in Alma".to_owned());
         }
         let mut value: Value = serde_json::from_slice(body).map_err(|_| "it is no JSON".to_owned())?;
+        let mms_id = mms_id(&value);
         let subject = value.as_object_mut().map(subject).unwrap_or_default();
-        Ok(Self { subject, ..lenient::record(value)? })
+        Ok(Self { subject, mms_id, ..lenient::record(value)? })
     }
 
     /// Returns the event in upper case; empty if the message has none.
@@ -98,6 +103,13 @@ impl Message {
     pub fn subject(&self) -> &Subject {
         &self.subject
     }
+}
+
+/// Returns the id of the title that a message is about, also if the rest of its record can't be read.
+fn mms_id(message: &Value) -> Option<MmsId> {
+    let paths = ["/item/bib_data/mms_id", "/item_loan/mms_id", "/user_request/mms_id", "/bib/mms_id"];
+    let found = paths.iter().find_map(|path| message.pointer(path).and_then(lenient::scalar))?;
+    (!found.is_empty()).then(|| MmsId::from(found))
 }
 
 /// Takes the record out of a message.
@@ -144,6 +156,21 @@ mod tests {
         let message = Message::read(BODY).unwrap();
         assert_eq!((message.id.as_str(), message.event().as_str()), ("1", "LOAN_RETURNED"));
         assert!(matches!(message.subject(), Subject::Loan(loan) if loan.id.as_str() == "71"));
+    }
+
+    #[test]
+    fn message_names_its_title_whatever_its_subject() {
+        for (part, record) in [
+            ("item", r#"{"bib_data":{"mms_id":"99"}}"#),
+            ("item_loan", r#"{"mms_id":99}"#),
+            ("user_request", r#"{"mms_id":"99"}"#),
+            ("bib", r#"{"mms_id":"99"}"#),
+        ] {
+            let body = format!(r#"{{"id":"1","action":"ANY","holding":null,"{part}":{record}}}"#);
+            let message = Message::read(body.as_bytes()).unwrap();
+            assert_eq!(message.mms_id, Some("99".into()), "{part}");
+        }
+        assert_eq!(Message::read(BODY).unwrap().mms_id, None);
     }
 
     #[test]

@@ -40,11 +40,13 @@ impl Damage {
 }
 
 impl Catalogue {
-    /// Returns the places of an institution that could not be read, the last ones first.
-    pub async fn damage(&self, institution: &str, most: u32) -> Result<Vec<Damage>, Error> {
+    /// Returns the places of an institution that could not be read, the last ones first: those before the number `before`, or
+    /// all.
+    pub async fn damage(&self, institution: &str, before: Option<i64>, most: u32) -> Result<Vec<Damage>, Error> {
         let sql = "SELECT set_aside.id, set_aside.harvest, local_id, reason, bytes FROM set_aside \
-                   JOIN source ON source.number = set_aside.source WHERE institution = $1 ORDER BY set_aside.id DESC LIMIT $2";
-        let rows = self.store.read(sql, values![institution, i64::from(most)]).await?;
+                   JOIN source ON source.number = set_aside.source WHERE institution = $1 AND set_aside.id < $2 \
+                   ORDER BY set_aside.id DESC LIMIT $3";
+        let rows = self.store.read(sql, values![institution, before.unwrap_or(i64::MAX), i64::from(most)]).await?;
         rows.iter().map(Damage::read).collect()
     }
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use clap::Args;
+use reqwest::header::{ETAG, HeaderValue, IF_MATCH};
 use reqwest::{Method, StatusCode};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
@@ -57,14 +58,44 @@ impl Hub {
         path: &str,
         body: Option<&Value>,
     ) -> Result<(StatusCode, Value)> {
-        let mut call = self.http.request(method, format!("{}{path}", self.base)).bearer_auth(self.key.expose_secret());
-        if let Some(body) = body {
-            call = call.json(body);
-        }
+        let call = self.request(method, path, body);
         let answer = self.sent(call).await?;
         let status = answer.status();
         let text = answer.text().await.unwrap_or_default();
         Ok((status, serde_json::from_str(&text).unwrap_or(Value::Null)))
+    }
+
+    /// Reads something that is to be changed, with its tag. [`Hub::put_if_unchanged`] takes the tag.
+    pub(crate) async fn get_with_tag(&self, path: &str) -> Result<(Value, Option<HeaderValue>)> {
+        let answer = self.sent(self.request(Method::GET, path, None)).await?;
+        let (status, tag) = (answer.status(), answer.headers().get(ETAG).cloned());
+        let text = answer.text().await.unwrap_or_default();
+        let body = serde_json::from_str(&text).unwrap_or(Value::Null);
+        if status.is_success() { Ok((body, tag)) } else { Err(refusal(status, &body)) }
+    }
+
+    /// Sets something if it still has the tag with which it was read. Returns `None` if somebody has changed it.
+    pub(crate) async fn put_if_unchanged(
+        &self,
+        path: &str,
+        body: &Value,
+        tag: Option<HeaderValue>,
+    ) -> Result<Option<Value>> {
+        let call = self.request(Method::PUT, path, Some(body));
+        let answer = self.sent(tag.into_iter().fold(call, |call, tag| call.header(IF_MATCH, tag))).await?;
+        let status = answer.status();
+        let text = answer.text().await.unwrap_or_default();
+        let body = serde_json::from_str(&text).unwrap_or(Value::Null);
+        match status {
+            StatusCode::PRECONDITION_FAILED => Ok(None),
+            status if status.is_success() => Ok(Some(body)),
+            status => Err(refusal(status, &body)),
+        }
+    }
+
+    fn request(&self, method: Method, path: &str, body: Option<&Value>) -> reqwest::RequestBuilder {
+        let call = self.http.request(method, format!("{}{path}", self.base)).bearer_auth(self.key.expose_secret());
+        body.into_iter().fold(call, |call, body| call.json(body))
     }
 
     /// Sends a call, whatever its answer.
@@ -153,7 +184,11 @@ pub(crate) fn refusal(status: StatusCode, problem: &Value) -> Failure {
         for error in errors {
             let field = error["field"].as_str().unwrap_or_default();
             let message = error["message"].as_str().unwrap_or_default();
-            text.push_str(&format!("\n  - {field}: {message}"));
+            let fault = format!("{field}: {message}");
+            // The detail of a single fault is the fault itself.
+            if detail != Some(fault.as_str()) {
+                text.push_str(&format!("\n  - {fault}"));
+            }
         }
     }
     if let Some(code) = problem["code"].as_str() {
@@ -170,4 +205,21 @@ pub(crate) fn refusal(status: StatusCode, problem: &Value) -> Failure {
         _ => Exit::Failed,
     };
     Failure::new(text).exit(exit)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn single_fault_is_printed_once_and_several_are_listed() {
+        let fault = json!({"field": "reason", "message": "It is missing."});
+        let one = json!({"detail": "reason: It is missing.", "code": "INVALID_REQUEST", "errors": [fault.clone()]});
+        let printed = |problem| refusal(StatusCode::UNPROCESSABLE_ENTITY, problem).to_string();
+        assert_eq!(printed(&one).matches("It is missing.").count(), 1, "{}", printed(&one));
+        let two = json!({"detail": "There are 2 faults.", "errors": [fault.clone(), fault]});
+        assert_eq!(printed(&two).matches("reason: It is missing.").count(), 2, "{}", printed(&two));
+    }
 }

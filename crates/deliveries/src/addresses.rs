@@ -83,16 +83,33 @@ fn embedded(address: Ipv6Addr) -> Option<IpAddr> {
     }
 }
 
-/// The resolver of the HTTP client. A name with one refused address is refused as a whole.
-pub(crate) struct CheckedResolver {
-    pub(crate) private_allowed: bool,
+/// Finds the addresses of names.
+pub(crate) trait Lookup: Clone + Send + Sync + 'static {
+    /// Returns the addresses of a name.
+    fn addresses(&self, name: &str) -> impl Future<Output = io::Result<Vec<SocketAddr>>> + Send;
 }
 
-impl Resolve for CheckedResolver {
+/// The name service of the machine.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct SystemLookup;
+
+impl Lookup for SystemLookup {
+    async fn addresses(&self, name: &str) -> io::Result<Vec<SocketAddr>> {
+        Ok(tokio::net::lookup_host((name, 0)).await?.collect())
+    }
+}
+
+/// The resolver of the HTTP client. A name with one refused address is refused as a whole.
+pub(crate) struct CheckedResolver<L> {
+    pub(crate) private_allowed: bool,
+    pub(crate) lookup: L,
+}
+
+impl<L: Lookup> Resolve for CheckedResolver<L> {
     fn resolve(&self, name: Name) -> Resolving {
-        let private_allowed = self.private_allowed;
+        let (private_allowed, lookup) = (self.private_allowed, self.lookup.clone());
         Box::pin(async move {
-            let found: Vec<SocketAddr> = tokio::net::lookup_host((name.as_str(), 0)).await?.collect();
+            let found = lookup.addresses(name.as_str()).await?;
             if let Some(refused) = found.iter().find(|address| is_refused(address.ip(), private_allowed)) {
                 return Err(io::Error::other(BadAddress::Refused(refused.ip())).into());
             }

@@ -25,7 +25,7 @@ use store::{Delivery, OfAgencies, Subscription};
 use tokio::task::JoinSet;
 use tracing::{debug, info, warn};
 
-use crate::addresses::{CheckedResolver, check_url};
+use crate::addresses::{CheckedResolver, Lookup, SystemLookup, check_url};
 use crate::backoff::{next_attempt, rest_until};
 use crate::signature::sign;
 
@@ -58,7 +58,7 @@ impl Deliveries {
     ///
     /// No HTTP client can be made.
     pub fn new(engine: Arc<Engine>, node: impl Into<String>) -> reqwest::Result<Self> {
-        let clients = [client(true)?, client(false)?];
+        let clients = [client(true, SystemLookup)?, client(false, SystemLookup)?];
         Ok(Self { engine, node: node.into(), clients, served: Mutex::default() })
     }
 
@@ -232,6 +232,7 @@ impl Deliveries {
                 }
             }
         }
+        self.engine.count_delivery(has_arrived);
         self.engine.store().commit(unit).await?;
         Ok(has_arrived)
     }
@@ -271,13 +272,13 @@ fn log_failure(code: &str, delivery: &Delivery, due: Option<Timestamp>, reason: 
 }
 
 /// Creates the HTTP client. It follows no redirect, which would lead elsewhere than the address that was checked.
-fn client(private_allowed: bool) -> reqwest::Result<Client> {
+fn client(private_allowed: bool, lookup: impl Lookup) -> reqwest::Result<Client> {
     Client::builder()
         .redirect(redirect::Policy::none())
         .no_proxy()
         .connect_timeout(Duration::from_secs(5))
         .timeout(ANSWER_WITHIN)
-        .dns_resolver(Arc::new(CheckedResolver { private_allowed }))
+        .dns_resolver(Arc::new(CheckedResolver { private_allowed, lookup }))
         .build()
 }
 
@@ -294,4 +295,54 @@ fn reason(error: reqwest::Error) -> String {
         cause = inner.source();
     }
     reason.chars().take(200).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+    use std::net::SocketAddr;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    /// A name service that answers with the next of these addresses each time, and with the last one from then on.
+    #[derive(Clone)]
+    struct Changing {
+        answers: Arc<[SocketAddr]>,
+        asked: Arc<AtomicUsize>,
+    }
+
+    impl Changing {
+        fn new(answers: impl IntoIterator<Item = SocketAddr>) -> Self {
+            Self { answers: answers.into_iter().collect(), asked: Arc::default() }
+        }
+    }
+
+    impl Lookup for Changing {
+        async fn addresses(&self, _: &str) -> io::Result<Vec<SocketAddr>> {
+            let nth = self.asked.fetch_add(1, Ordering::Relaxed).min(self.answers.len() - 1);
+            Ok(vec![self.answers[nth]])
+        }
+    }
+
+    #[tokio::test]
+    async fn name_that_resolves_to_a_private_address_after_it_was_checked_gets_no_message() {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let here = listener.local_addr().unwrap();
+        // The first answer is an address for documentation (RFC 5737), which nobody has; the next one is this machine.
+        let public = SocketAddr::from(([192, 0, 2, 1], here.port()));
+        let names = Changing::new([public, here]);
+        let url = check_url(&format!("https://receiver.example.org:{}/", here.port()), false).unwrap();
+        let checked = CheckedResolver { private_allowed: false, lookup: names.clone() };
+        let name = || "receiver.example.org".parse().unwrap();
+        assert!(reqwest::dns::Resolve::resolve(&checked, name()).await.is_ok(), "the name is a public one at first");
+        let client = client(false, names).unwrap();
+        let sent = client.post(url).body("{}").send().await.map_err(reason).unwrap_err();
+        assert!(sent.contains("private"), "{sent}");
+        let connected = tokio::time::timeout(Duration::ZERO, listener.accept()).await;
+        assert!(connected.is_err(), "nothing was sent to this machine");
+    }
 }

@@ -32,6 +32,10 @@
     else if (event.key === "k") move(-1);
   });
 
+  document.addEventListener("click", (event) => {
+    if (event.target.closest("[data-print]")) window.print();
+  });
+
   // A part that somebody uses isn't swapped: an open menu, a chosen row, a field with the focus.
   document.addEventListener("htmx:beforeSwap", (event) => {
     const part = event.detail.target;

@@ -42,6 +42,8 @@ pub(crate) struct Problem {
 /// A fault of one field of the input.
 #[derive(Clone, Debug, Deserialize)]
 pub(crate) struct FieldFault {
+    /// The field, such as `copies[0].barcode`.
+    pub(crate) field: String,
     /// What is wrong with it.
     pub(crate) message: String,
 }

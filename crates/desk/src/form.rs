@@ -18,7 +18,12 @@ const MOST_FIELDS: usize = 2_000;
 pub(crate) struct Fields(Vec<(String, String)>);
 
 impl Fields {
-    fn read(body: &[u8]) -> Result<Self, Failure> {
+    /// Reads the fields of a form or of a query.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure::UnreadableForm`] if they aren't well formed, or too many.
+    pub(crate) fn read(body: &[u8]) -> Result<Self, Failure> {
         let fields: Vec<(String, String)> = serde_urlencoded::from_bytes(body).map_err(|_| Failure::UnreadableForm)?;
         if fields.len() > MOST_FIELDS { Err(Failure::UnreadableForm) } else { Ok(Self(fields)) }
     }
@@ -31,6 +36,11 @@ impl Fields {
     /// Returns the value of a field that isn't blank.
     pub(crate) fn filled(&self, name: &str) -> Option<&str> {
         Some(self.text(name)).filter(|text| !text.is_empty())
+    }
+
+    /// Returns all values of a field that may be given several times.
+    pub(crate) fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+        self.0.iter().filter(move |(known, _)| known == name).map(|(_, value)| value.trim())
     }
 }
 

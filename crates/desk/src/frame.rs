@@ -34,6 +34,7 @@ pub(crate) struct Group {
     pub(crate) items: Vec<Item>,
 }
 
+const STAFF: &[Role] = &[Role::ConsortiumAdmin, Role::LibraryAdmin, Role::LibraryStaff];
 const ALL: &[Role] = &[Role::ConsortiumAdmin, Role::LibraryAdmin, Role::LibraryStaff, Role::ReadOnly];
 
 /// The groups of the navigation and their pages, in their order.
@@ -42,6 +43,9 @@ const GROUPS: &[(&str, &[Item])] = &[(
     &[
         Item { path: "/lending", icon: "out", name: "nav-lending", roles: ALL },
         Item { path: "/borrowing", icon: "in", name: "nav-borrowing", roles: ALL },
+        Item { path: "/slips", icon: "print", name: "nav-slips", roles: ALL },
+        Item { path: "/search", icon: "search", name: "nav-search", roles: STAFF },
+        Item { path: "/walk-up", icon: "user", name: "nav-walk-up", roles: STAFF },
     ],
 )];
 

@@ -27,10 +27,13 @@ mod form;
 mod frame;
 mod live;
 mod page;
+mod query;
 mod requests;
+mod search;
 mod security;
 mod session;
 mod sign_in;
+mod slips;
 mod state;
 mod status;
 mod texts;
@@ -46,6 +49,8 @@ pub fn pages(desk: Desk) -> axum::Router {
         .merge(first_run::routes())
         .merge(account::routes())
         .merge(requests::routes())
+        .merge(search::routes())
+        .merge(slips::routes())
         .merge(live::routes())
         .merge(assets::routes());
     security::around(routes, &desk).with_state(desk)

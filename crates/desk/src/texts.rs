@@ -57,6 +57,12 @@ macro_rules! numbers {
                 Self(FluentValue::from(*number))
             }
         }
+
+        impl From<&&$number> for Argument<'_> {
+            fn from(number: &&$number) -> Self {
+                Self(FluentValue::from(**number))
+            }
+        }
     )*};
 }
 

@@ -63,6 +63,11 @@ impl FromRequestParts<Desk> for Taste {
 pub(crate) struct Libraries(Arc<[Agency]>);
 
 impl Libraries {
+    /// Returns all of them: code and name of the agency.
+    pub(crate) fn all(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|agency| (agency.code.as_str(), agency.name.as_str()))
+    }
+
     /// Returns the name of the library with this agency's code, or else the code.
     pub(crate) fn of_agency<'a>(&'a self, code: &'a str) -> &'a str {
         self.0.iter().find(|agency| agency.code.as_str() == code).map_or(code, |agency| agency.name.as_str())

@@ -283,3 +283,82 @@ event-damage_reported = Ein Schaden wurde gemeldet
 event-loss_settled = Der Verlust wurde geregelt
 event-end_requested = Die Bestellung wurde von Hand beendet
 event-undo_requested = Die letzte Aktion wurde zurückgenommen
+
+# Suche, und Bestellungen für Benutzer
+nav-search = Suchen und bestellen
+nav-walk-up = Mitnehmen
+catalogue = Katalog
+search-what = Titel, Verfasser oder ISBN
+search-now = Katalog durchsuchen
+facets = Ergebnis einschränken
+facet-format = Medienart
+facet-language = Sprache
+facet-library = Bibliothek
+titles-total = { $count ->
+    [one] Ein Titel
+   *[other] { $count } Titel
+ }
+did-you-mean = Nach „{ $words }“ suchen
+show-copies = Exemplare zeigen
+choose-title = Für Benutzer bestellen
+page-previous = Vorige Seite
+copy-available = Am Standort
+copy-lent = Ausgeliehen
+copy-lent-until = Ausgeliehen bis { $day }
+copy-not-lendable = Nicht ausleihbar
+copy-unknown = Jetzt keine Antwort
+no-copies = Keine Exemplare
+place-title = Für einen Benutzer bestellen
+patrons-card = Ausweis des Benutzers
+pick-up-at = Abholen in
+wanted-volume = Band
+wanted-volume-help = Nur bei einem Titel in mehreren Bänden, etwa Bd. 3.
+needed-by = Gebraucht bis
+show-terms = Benutzer und Exemplare prüfen
+place-now = Für den Benutzer bestellen
+terms = Was der Benutzer erwarten kann
+terms-may-borrow = Der Benutzer darf ausleihen.
+terms-may-borrow-as = Der Benutzer darf ausleihen, als { $kind }.
+terms-may-not-borrow = Der Benutzer darf nicht ausleihen.
+terms-unknown = Die Bibliothek des Benutzers antwortet jetzt nicht.
+terms-others = { $count ->
+    [one] und ein weiteres Exemplar
+   *[other] und { $count } weitere Exemplare
+ }
+terms-ready = Bereit
+terms-days = { $count ->
+    [one] nach etwa einem Tag
+   *[other] nach etwa { $count } Tagen
+ }
+days = { $count ->
+    [one] ein Tag
+   *[other] { $count } Tage
+ }
+terms-loan = Ausleihe
+terms-cost = Kosten
+terms-free = Kostenlos
+walk-up-what = Ein Benutzer einer anderen Bibliothek ist mit einem Ihrer Bücher hier
+walk-up-barcode = Barcode des Buches
+walk-up-desk = Ihre Theke
+walk-up-will = Consort prüft den Benutzer in seiner eigenen Bibliothek und verleiht das Buch sofort.
+walk-up-now = Buch an Benutzer verleihen
+walk-up-no-desk = Ihre Bibliothek hat keine Theke für Benutzer anderer
+walk-up-no-desk-why = Ein Administrator legt sie als Abholort an.
+
+# Zettel
+nav-slips = Zettel
+slips-kinds = Arten von Zetteln
+slips-pull = Aushebezettel
+slips-transit = Versandzettel
+slips-band = Banderolen
+slips-shelf = Liste des Abholregals
+slips-count = { $count ->
+    [one] Einer zu drucken
+   *[other] { $count } zu drucken
+ }
+slips-more = Das sind die ältesten 200. Drucken Sie sie und öffnen Sie diese Seite dann noch einmal.
+slips-none-why = Ein Zettel erscheint hier, wenn eine Bestellung einen braucht.
+slip-place = Standort
+slip-return-to = Zurück an
+slip-for = Für
+print = Drucken

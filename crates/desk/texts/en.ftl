@@ -283,3 +283,82 @@ event-damage_reported = Damage was reported
 event-loss_settled = The loss was settled
 event-end_requested = The request was ended by hand
 event-undo_requested = The last action was taken back
+
+# Search, and requests for patrons
+nav-search = Search and place
+nav-walk-up = Walk-up
+catalogue = Catalogue
+search-what = Title, author or ISBN
+search-now = Search catalogue
+facets = Narrow results
+facet-format = Format
+facet-language = Language
+facet-library = Library
+titles-total = { $count ->
+    [one] One title
+   *[other] { $count } titles
+ }
+did-you-mean = Search for “{ $words }”
+show-copies = Show copies
+choose-title = Place for a patron
+page-previous = Previous page
+copy-available = On shelf
+copy-lent = On loan
+copy-lent-until = On loan until { $day }
+copy-not-lendable = Not lendable
+copy-unknown = No answer now
+no-copies = No copies
+place-title = Place a request for a patron
+patrons-card = Patron's card
+pick-up-at = Pick up at
+wanted-volume = Volume
+wanted-volume-help = Only for a title in several volumes, such as v.3.
+needed-by = Needed by
+show-terms = Check patron and copies
+place-now = Place request for patron
+terms = What the patron can expect
+terms-may-borrow = The patron may borrow.
+terms-may-borrow-as = The patron may borrow, as { $kind }.
+terms-may-not-borrow = The patron may not borrow.
+terms-unknown = The patron's library does not answer now.
+terms-others = { $count ->
+    [one] and one more copy
+   *[other] and { $count } more copies
+ }
+terms-ready = Ready
+terms-days = { $count ->
+    [one] after about one day
+   *[other] after about { $count } days
+ }
+days = { $count ->
+    [one] one day
+   *[other] { $count } days
+ }
+terms-loan = Loan
+terms-cost = Cost
+terms-free = Free
+walk-up-what = A patron of another library is here with one of your books
+walk-up-barcode = Barcode of the book
+walk-up-desk = Your desk
+walk-up-will = Consort checks the patron at their own library, and lends the book at once.
+walk-up-now = Lend book to patron
+walk-up-no-desk = Your library has no desk for patrons of others
+walk-up-no-desk-why = An administrator adds it as a pickup location.
+
+# Slips
+nav-slips = Slips
+slips-kinds = Kinds of slips
+slips-pull = Pull slips
+slips-transit = Transit slips
+slips-band = Bookbands
+slips-shelf = Hold shelf list
+slips-count = { $count ->
+    [one] One to print
+   *[other] { $count } to print
+ }
+slips-more = These are the oldest 200. Print them, then open this page once more.
+slips-none-why = A slip appears here when a request needs one.
+slip-place = Place
+slip-return-to = Return to
+slip-for = For
+print = Print

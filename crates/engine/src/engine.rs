@@ -305,12 +305,18 @@ impl Engine {
         self.metrics.count_wrong_key();
     }
 
+    /// Counts an attempt to send an event to a subscription.
+    pub fn count_delivery(&self, has_arrived: bool) {
+        self.metrics.count_delivery(has_arrived);
+    }
+
     /// Returns the node's metrics in OpenMetrics' text format.
     pub async fn metrics(&self) -> Result<String, Error> {
         self.metrics.set(self.store().queue_counts().await?.open, self.store().commits());
         self.systems.collect_metrics();
         self.polling.collect_metrics().await?;
         self.metrics.set_setup_checks(&self.store().setup_checks().await?, self.runtime.now());
+        self.metrics.set_delivery_queues(&self.store().delivery_queues().await?, self.runtime.now());
         Ok(render(&self.registry))
     }
 

@@ -1,7 +1,8 @@
 //! The order of events, and the sentence for a request as it is now.
 
-use lending::Request;
+use lending::{Request, Rules};
 use messages::Message;
+use store::Agency;
 
 use crate::engine::Engine;
 use crate::error::Error;
@@ -20,14 +21,12 @@ impl Engine {
         }
         Ok(self.store().event_positions().await?.map_or(0, |(_, newest)| newest))
     }
+}
 
-    /// Returns the sentence that the patron of a request should read now. The time zone is that of the patron's library.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Store`] if the agencies had to be read, and could not be.
-    pub async fn patron_message(&self, request: &Request) -> Result<Message, Error> {
-        let zone = self.runtime.rules_of_patron(request).await?.calendar.zone();
-        Ok(Message::of_request(request, &zone))
-    }
+/// Returns the sentence that the patron of a request should read now. The time zone is that of the patron's library, one of
+/// `agencies`.
+pub fn patron_message(agencies: &[Agency], request: &Request) -> Message {
+    let agency = agencies.iter().find(|agency| agency.code == request.patron.agency);
+    let zone = agency.map_or_else(|| Rules::default().calendar.zone(), |agency| agency.rules.calendar.zone());
+    Message::of_request(request, &zone)
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use lending::supplier::{Candidate, ChoiceRecord, Lender, Place, Wish};
+use lending::supplier::{Candidate, ChoiceRecord, Lender, Place, ReasonCode, Wish};
 use lending::{AgencyCode, CopyRef, EffectResult, InstitutionCode, Request, TitleRef, WantedTitle};
 use lms::missing;
 use runtime::agency_of_copy;
@@ -45,7 +45,7 @@ impl Engine {
             Err(reason) => return Ok(Err(lms::Error::retryable(reason))),
         };
         let wish = self.wish(request, wanted).await?;
-        let chosen = self.choose_copies(&title.records, wish).await?;
+        let chosen = self.choose_copies(&title.records, request, wish).await?;
         let now = self.runtime.now();
         self.runtime.store().record_choice(request.id, chosen.policy, &chosen.record, now).await?;
         Ok(Ok(EffectResult::CopiesFound { copies: chosen.copies(), summary: chosen.summary() }))
@@ -65,14 +65,24 @@ impl Engine {
     /// # Errors
     ///
     /// The store failed.
-    pub(crate) async fn choose_copies(&self, records: &[TitleRecord], wish: Wish) -> Result<CopyChoice, Error> {
+    pub(crate) async fn choose_copies(
+        &self,
+        records: &[TitleRecord],
+        request: &Request,
+        wish: Wish,
+    ) -> Result<CopyChoice, Error> {
         let answers = match self.titles.get() {
             Some(titles) => titles.held_copies(records, PATIENCE).await,
             None => Vec::new(),
         };
         let (now, agencies) = (self.runtime.now(), self.runtime.agencies().await?);
         let stored = self.runtime.supplier_policy().await?;
-        let candidates = candidates(answers, &agencies, now);
+        let mut candidates = candidates(answers, &agencies, now);
+        for candidate in &mut candidates {
+            let item_type = candidate.copy.as_ref().and_then(|copy| copy.item_type.as_ref());
+            let unmapped = self.unmapped_type(request, &candidate.institution, item_type).await;
+            candidate.unmapped = unmapped.map(|(unmapped, _)| unmapped);
+        }
         let lenders = self.lenders(&candidates).await?;
         let record = ChoiceRecord::new(&stored.policy, wish, candidates, lenders, now);
         Ok(CopyChoice { policy: stored.version, record })
@@ -141,6 +151,13 @@ impl CopyChoice {
         self.record.candidates.iter().find(|candidate| candidate.index == best)
     }
 
+    /// Returns why the copy that staff named can't be chosen.
+    pub(crate) fn reason_against_staff_choice(&self) -> Option<String> {
+        let ChoiceRecord { choice, .. } = &self.record;
+        let against = choice.left_out.iter().find(|copy| copy.reason.code != ReasonCode::StaffChoseAnother)?;
+        choice.ranked.is_empty().then(|| format!("{} The present lender is kept.", against.reason.explanation))
+    }
+
     /// Returns the choice in a few sentences for staff.
     pub fn summary(&self) -> String {
         let ChoiceRecord { candidates, choice, .. } = &self.record;
@@ -183,7 +200,7 @@ fn candidates(answers: Vec<RecordCopies>, agencies: &[Agency], now: Timestamp) -
                 None => None,
             };
             let (institution, bib) = (institution.clone(), bib.clone());
-            found.push(Candidate { index, institution, agency, bib, copy, answered_at });
+            found.push(Candidate { index, institution, agency, bib, copy, answered_at, unmapped: None });
         }
     }
     found

@@ -61,6 +61,7 @@ mod worker;
 pub use changes::Change;
 pub use engine::{Engine, Health};
 pub use error::Error;
+pub use event_order::patron_message;
 pub use events::{ChangeBody, EventBody};
 pub use find_copies::CopyChoice;
 pub use lending::{PollInterval, PollSettings};

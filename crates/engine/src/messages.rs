@@ -1,13 +1,14 @@
 //! Webhook messages: one that proves the expected change is decided on and stored in one unit, any other becomes hints.
 
 use jiff::Timestamp;
-use lending::InstitutionCode;
-use polling::{HintedPolls, Intake, ProvenMessage, WebhookError, WebhookResult};
+use lending::{BibId, InstitutionCode};
+use polling::{HintedPolls, Intake, ProvenMessage, ReadMessage, WebhookError, WebhookResult};
 use tracing::{debug, error};
 
 use crate::commit::Cause;
 use crate::engine::Engine;
 use crate::error::Error;
+use crate::titles::TitleRecord;
 
 impl Engine {
     /// Takes in a message of an institution's system. After `Ok` it is stored and need not be sent again.
@@ -24,8 +25,14 @@ impl Engine {
     ) -> Result<WebhookResult, WebhookError> {
         let guard = self.polling.begin_intake();
         let received = match self.polling.read_message(institution, signature, body).await {
-            // On the heap: most messages have nothing new, and their futures stay small.
-            Ok(intake) => Ok(Box::pin(self.take_in(intake)).await?),
+            Ok(ReadMessage { bib, intake }) => {
+                self.forget_copies_of(institution, bib);
+                match intake {
+                    // On the heap: most messages have nothing new, and their futures stay small.
+                    Ok(intake) => Ok(Box::pin(self.take_in(intake)).await?),
+                    Err(failure) => Err(failure.into()),
+                }
+            }
             Err(failure) => Err(failure),
         };
         if !matches!(received, Err(WebhookError::Store(_))) {
@@ -33,6 +40,14 @@ impl Engine {
         }
         debug!(%institution, ?received, "webhook message");
         received
+    }
+
+    /// Lets the availability of a record be asked for again, since a message reports that something has changed there.
+    /// Other nodes keep their answers until these are a minute old.
+    fn forget_copies_of(&self, institution: &InstitutionCode, bib: Option<BibId>) {
+        if let (Some(titles), Some(bib)) = (self.titles.get(), bib) {
+            titles.forget(&TitleRecord { institution: institution.clone(), bib });
+        }
     }
 
     /// Looks again at the messages that have waited for a more precise one until `then`.

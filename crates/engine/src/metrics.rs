@@ -13,7 +13,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
-use store::{Intent, SetupCheck};
+use store::{DeliveryQueue, Intent, SetupCheck};
 
 #[derive(Clone, PartialEq, Eq, Hash, Debug, EncodeLabelSet)]
 struct Cause {
@@ -31,6 +31,74 @@ struct Institution {
     institution: String,
 }
 
+#[derive(Clone, PartialEq, Eq, Hash, Debug, EncodeLabelSet)]
+struct Receiver {
+    subscription: String,
+}
+
+#[derive(Clone, PartialEq, Eq, Hash, Debug, EncodeLabelSet)]
+struct Sent {
+    result: &'static str,
+}
+
+/// The deliveries of events to subscriptions.
+#[derive(Debug, Default)]
+struct Events {
+    queue: Family<Receiver, Gauge>,
+    oldest_age: Family<Receiver, Gauge>,
+    dead_letters: Family<Receiver, Gauge>,
+    stopped: Gauge,
+    attempts: Family<Sent, Counter>,
+}
+
+impl Events {
+    fn register(registry: &mut Registry) -> Self {
+        let events = Self::default();
+        registry.register(
+            "event_queue_length",
+            "Events that are to be sent to a subscription, or to be considered for it",
+            events.queue.clone(),
+        );
+        registry.register(
+            "event_oldest_age_seconds",
+            "Seconds since the oldest event that has not arrived at a subscription was to be sent",
+            events.oldest_age.clone(),
+        );
+        registry.register(
+            "event_dead_letters",
+            "Events that could not be delivered to a subscription for three days",
+            events.dead_letters.clone(),
+        );
+        registry.register(
+            "event_subscriptions_stopped",
+            "Subscriptions to which no events are sent: their receivers answered 410, or an admin stopped them",
+            events.stopped.clone(),
+        );
+        registry.register(
+            "event_attempts",
+            "Attempts of this node to send an event, by result",
+            events.attempts.clone(),
+        );
+        events
+    }
+
+    fn set(&self, queues: &[DeliveryQueue], now: Timestamp) {
+        for family in [&self.queue, &self.oldest_age, &self.dead_letters] {
+            family.clear();
+        }
+        let number = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
+        for queue in queues {
+            let of = Receiver { subscription: queue.subscription.clone() };
+            let age = queue.oldest.map_or(0, |oldest| now.duration_since(oldest).as_secs().max(0));
+            self.queue.get_or_create(&of).set(number(queue.pending));
+            self.oldest_age.get_or_create(&of).set(age);
+            self.dead_letters.get_or_create(&of).set(number(queue.dead));
+        }
+        let stopped = queues.iter().filter(|queue| !queue.active).count();
+        self.stopped.set(i64::try_from(stopped).unwrap_or(i64::MAX));
+    }
+}
+
 /// The node's reactions, open intents and commits.
 #[derive(Debug)]
 pub(crate) struct Metrics {
@@ -40,6 +108,7 @@ pub(crate) struct Metrics {
     wrong_keys: Counter,
     setup_findings: Family<CheckedFor, Gauge>,
     setup_check_age: Family<Institution, Gauge>,
+    events: Events,
 }
 
 /// Creates a histogram with buckets from a millisecond to a minute and a half.
@@ -57,6 +126,7 @@ impl Metrics {
             wrong_keys: Counter::default(),
             setup_findings: Family::default(),
             setup_check_age: Family::default(),
+            events: Events::register(registry),
         };
         registry.register(
             "reaction_seconds",
@@ -85,6 +155,17 @@ impl Metrics {
     /// Counts a call of the hub's API with a wrong key.
     pub(crate) fn count_wrong_key(&self) {
         self.wrong_keys.inc();
+    }
+
+    /// Counts an attempt to send an event.
+    pub(crate) fn count_delivery(&self, has_arrived: bool) {
+        let result = if has_arrived { "arrived" } else { "failed" };
+        self.events.attempts.get_or_create(&Sent { result }).inc();
+    }
+
+    /// Sets the gauges of the subscriptions' events.
+    pub(crate) fn set_delivery_queues(&self, queues: &[DeliveryQueue], now: Timestamp) {
+        self.events.set(queues, now);
     }
 
     /// Sets the gauges of the checks of institutions' set-ups.

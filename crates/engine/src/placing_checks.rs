@@ -4,7 +4,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use lending::{Copy, Effect, EffectResult, InstitutionCode, PatronRefusal, Refusal, Request};
+use lending::supplier::UnmappedType;
+use lending::{Copy, Effect, EffectResult, InstitutionCode, ItemType, PatronRefusal, Refusal, Request};
 use lms::HostLms;
 use tracing::debug;
 
@@ -66,26 +67,44 @@ impl Engine {
         lender: &InstitutionCode,
         copy: &Copy,
     ) -> Result<(), Refusal> {
+        match self.unmapped_type(request, lender, Some(&copy.item_type)).await {
+            Some((_, refusal)) => Err(refusal),
+            None => Ok(()),
+        }
+    }
+
+    /// Returns the first type that an institution would have to represent and doesn't map, with the refusal that this gives.
+    pub(crate) async fn unmapped_type(
+        &self,
+        request: &Request,
+        lender: &InstitutionCode,
+        item_type: Option<&ItemType>,
+    ) -> Option<(UnmappedType, Refusal)> {
         let (home, pickup) = (&request.patron.institution, &request.pickup.institution);
         let collects_elsewhere = request.is_collected_elsewhere();
         let with_virtual_item = [(home, lender != home), (pickup, collects_elsewhere)];
         let with_virtual_patron = [(lender, lender != home), (pickup, collects_elsewhere)];
-        for (institution, _) in with_virtual_item.into_iter().filter(|(_, is_needed)| *is_needed) {
-            refuse_if(self.adapter(institution).await.and_then(|lms| lms.check_item_type(&copy.item_type)))?;
+        if let Some(item_type) = item_type {
+            for (institution, _) in with_virtual_item.into_iter().filter(|(_, is_needed)| *is_needed) {
+                let lms = self.adapter(institution).await;
+                if let Some(refusal) = lms.and_then(|lms| lms.check_item_type(item_type)) {
+                    let (item_type, institution) = (item_type.clone(), institution.clone());
+                    return Some((UnmappedType::Item { item_type, institution }, refusal));
+                }
+            }
         }
-        let Some(patron) = &request.patron.verified else { return Ok(()) };
+        let patron = request.patron.verified.as_ref()?;
         for (institution, _) in with_virtual_patron.into_iter().filter(|(_, is_needed)| *is_needed) {
-            refuse_if(self.adapter(institution).await.and_then(|lms| lms.check_patron_type(&patron.patron_type)))?;
+            let lms = self.adapter(institution).await;
+            if let Some(refusal) = lms.and_then(|lms| lms.check_patron_type(&patron.patron_type)) {
+                return Some((UnmappedType::Patron { institution: institution.clone() }, refusal));
+            }
         }
-        Ok(())
+        None
     }
 
     /// Returns an institution's adapter. An institution that isn't set up is a fault that its effects report.
     async fn adapter(&self, institution: &InstitutionCode) -> Option<Arc<dyn HostLms>> {
         self.systems.adapter(institution).await.ok()
     }
-}
-
-fn refuse_if(refusal: Option<Refusal>) -> Result<(), Refusal> {
-    refusal.map_or(Ok(()), Err)
 }

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use lending::supplier::Wish;
 use lending::{
-    CopyRef, Effect, EffectResult, ExpectedTerms, InstitutionCode, Refusal, Request, Title, VerifiedPatron,
-    check_limits,
+    CopyRef, Effect, EffectResult, ExpectedTerms, InstitutionCode, PatronRefusal, Refusal, Request, Title,
+    VerifiedPatron, check_limits,
 };
 use lms::{Attempt, HostLms};
 use store::{KnownVirtualPatron, StoredPickupLocation};
@@ -46,8 +46,8 @@ pub struct Preview {
 pub enum PatronTerms {
     /// The patron may.
     MayBorrow(VerifiedPatron),
-    /// The patron may not, for each of these reasons; each with the sentence for the patron.
-    MayNot(Vec<(Refusal, &'static str)>),
+    /// The patron may not, for each of these reasons.
+    MayNot(Vec<Refusal>),
     /// The patron's library doesn't answer now.
     Unknown(String),
 }
@@ -113,7 +113,7 @@ impl Engine {
         let title = self.title_now(wanted).await.map_err(Error::Catalogue)?;
         let Some(title) = title else { return Ok(None) };
         let wish: Wish = self.wish(request, wanted).await?;
-        self.choose_copies(&title.records, wish).await.map(Some)
+        self.choose_copies(&title.records, request, wish).await.map(Some)
     }
 
     /// Reads the copies that the request names, in their order, until one can be lent.
@@ -154,7 +154,7 @@ impl Engine {
         let answer = self.systems.call(&request.patron.institution, effect.priority(), read).await;
         let result = match answer {
             Ok(result) => self.check_placing(request, result).await,
-            Err(lms::Error::Refused(refusal)) => return Ok(PatronTerms::MayNot(vec![(refusal, ASK_STAFF)])),
+            Err(lms::Error::Refused(refusal)) => return Ok(PatronTerms::MayNot(vec![refusal])),
             Err(not_done) => return Ok(PatronTerms::Unknown(not_done.to_string())),
         };
         let refused = match result {
@@ -169,7 +169,7 @@ impl Engine {
             EffectResult::PatronRefused(refused) => refused,
             other => return Ok(PatronTerms::Unknown(format!("the patron's library answered with {}", other.name()))),
         };
-        let each = refused.each().iter().map(|cause| (cause.refusal(), cause.patron_message()));
+        let each = refused.each().iter().map(PatronRefusal::refusal);
         Ok(PatronTerms::MayNot(each.collect()))
     }
 
@@ -184,5 +184,3 @@ impl Engine {
         Ok(all.filter(|one| one.location.institution == home.institution || allows(&one.agency)).collect())
     }
 }
-
-const ASK_STAFF: &str = "Your library could not take the request. Please ask its staff.";

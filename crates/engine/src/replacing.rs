@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use lending::supplier::Wish;
 use lending::{Action, Command, CopyRef, Effect, Refusal, Request, RequestId, Side};
 use lms::HostLms;
 use store::Stored;
@@ -12,7 +13,9 @@ use tracing::debug;
 use crate::commit::{Call, Cause};
 use crate::engine::Engine;
 use crate::error::Error;
+use crate::find_copies::CopyChoice;
 use crate::rules::not_lending;
+use crate::titles::TitleRecord;
 use crate::validation::ValidationError;
 
 /// How long a caller who asks for another lender waits for a library's system.
@@ -55,15 +58,23 @@ impl Engine {
         may(&stored.request)?;
         let Stored { request, version: polled, .. } = self.after_polling_the_lender(stored).await?;
         may(&request)?;
+        let mut choice = None;
         match &copy {
-            Some(copy) => self.check_named(&request, copy).await?,
+            Some(copy) => {
+                self.check_named(&request, copy).await?;
+                choice = self.choice_of_staff(&request, copy).await?;
+            }
             None if confirm_no_candidate => {}
             None => self.check_any_is_left(&request).await?,
         }
         let command = Command::NextSupplier { reason, copy };
         // The poll itself may have changed the request, which is nobody else's change.
         let call = Call { reason: None, version: version.map(|_| polled) };
-        Ok(self.commits.apply(id, &command.into(), actor, &Cause::Person(call), None).await?.stored.request)
+        let applied = self.commits.apply(id, &command.into(), actor, &Cause::Person(call), None).await?;
+        if let Some(CopyChoice { policy, record }) = choice {
+            self.runtime.store().record_choice(id, policy, &record, self.runtime.now()).await?;
+        }
+        Ok(applied.stored.request)
     }
 
     /// Polls the lender and returns the request with its version: the item may have been sent since the last poll. Cancelling the hold
@@ -98,6 +109,25 @@ impl Engine {
             return Err(Error::Invalid(vec![ValidationError { field: "copy".to_owned(), ..problem }]));
         }
         self.fitness(request, copy).await?.map_err(Error::Unfit)
+    }
+
+    /// Puts the copy that staff named for a title through the same choice as the hub's own, which explains it, and in which
+    /// it overrides suspensions, limits and earlier refusals. Returns `None` if the request is for no title, or the copy is
+    /// none of that title.
+    async fn choice_of_staff(&self, request: &Request, copy: &CopyRef) -> Result<Option<CopyChoice>, Error> {
+        let Some(wanted) = &request.wanted else { return Ok(None) };
+        let title = self.title_now(wanted).await.map_err(Error::Catalogue)?;
+        let records: Vec<TitleRecord> = title.into_iter().flat_map(|title| title.records).collect();
+        let named = |record: &&TitleRecord| {
+            record.institution == copy.institution && copy.bib.as_ref().is_none_or(|bib| *bib == record.bib)
+        };
+        let records: Vec<TitleRecord> = records.iter().filter(named).cloned().collect();
+        let wish = Wish { staff_choice: Some(copy.clone()), ..self.wish(request, wanted).await? };
+        let chosen = self.choose_copies(&records, request, wish).await?;
+        if let Some(reason) = chosen.reason_against_staff_choice() {
+            return Err(Error::Unfit(Refusal::new(Refusal::NO_CANDIDATE_LEFT, reason)));
+        }
+        Ok(chosen.lender().is_some().then_some(chosen))
     }
 
     /// Checks that one of the copies which the request names can take over.

@@ -13,7 +13,9 @@ use lending::{
 };
 use lms::VirtualPatronRemoval;
 use runtime::saturating_add;
-use store::{AuditEntry, AuditRow, FinishedCursor, NodeEvent, Stored, StoredVirtualPatron, VirtualPatronCursor};
+use store::{
+    AuditEntry, AuditRow, FinishedCursor, NodeEvent, PatronRead, Stored, StoredVirtualPatron, VirtualPatronCursor,
+};
 use tokio::task::JoinSet;
 use tracing::{debug, info, warn};
 
@@ -24,6 +26,8 @@ use crate::error::Error;
 const INTERVAL: Duration = Duration::from_secs(3_600);
 /// The number of requests or virtual patrons that are read at once, and of requests that are erased in one transaction.
 const BATCH: u32 = 50;
+/// The number of reads of patron data that are removed in one transaction.
+const READS: u32 = 500;
 /// How long a virtual patron is left alone after a library's system has kept it.
 const KEPT: Duration = Duration::from_secs(7 * 86_400);
 
@@ -34,6 +38,8 @@ pub struct PatronData {
     pub requests: Vec<(Stored, Vec<AuditRow>)>,
     /// The user records that represent the patron at other libraries.
     pub virtual_patrons: Vec<StoredVirtualPatron>,
+    /// The reads of the patron's data, oldest first.
+    pub reads: Vec<PatronRead>,
 }
 
 /// The result of an erasure.
@@ -76,8 +82,9 @@ impl Engine {
         }
     }
 
-    /// Erases the data that is due, and removes virtual patrons that nobody needs. Whatever fails waits for the next pass.
-    async fn run_retention(&self, now: Timestamp) {
+    /// Erases the data that is due, and removes virtual patrons that nobody needs. Whatever fails waits for the next pass. The
+    /// work loop calls it once an hour.
+    pub async fn run_retention(&self, now: Timestamp) {
         let keep_for =
             self.settings.retention.map(|keep| SignedDuration::try_from(keep).unwrap_or(SignedDuration::MAX));
         let before = keep_for.map(|keep| now.saturating_sub(keep).unwrap_or(Timestamp::MIN));
@@ -103,9 +110,16 @@ impl Engine {
     /// Removes reads of patron data from before a time, and sessions that have ended.
     async fn prune_reads(&self, before: Timestamp, now: Timestamp) -> Result<(), Error> {
         let mut unit = self.store().unit();
-        unit.prune_patron_reads(before);
         unit.prune_sessions(now);
-        Ok(self.store().commit(unit).await.map(drop)?)
+        self.store().commit(unit).await?;
+        loop {
+            let mut unit = self.store().unit();
+            let pruned = unit.prune_patron_reads(before, READS);
+            let removed = self.store().commit(unit).await?.touched(pruned);
+            if removed < u64::from(READS) || self.runtime.is_stopping() {
+                return Ok(());
+            }
+        }
     }
 
     /// Erases the patrons' data of requests that ended at `before` or earlier. Returns the number of requests.
@@ -236,7 +250,9 @@ impl Engine {
             requests.push((stored, timeline));
         }
         let ids = identifiers(patron, requests.iter().map(|(stored, _)| stored));
-        Ok(PatronData { requests, virtual_patrons: self.virtual_patrons_of(institution, &ids).await? })
+        let shown: Vec<RequestId> = requests.iter().map(|(stored, _)| stored.request.id).collect();
+        let reads = self.store().reads_of_requests(agency, &shown).await?;
+        Ok(PatronData { requests, virtual_patrons: self.virtual_patrons_of(institution, &ids).await?, reads })
     }
 
     /// Erases a patron's data now, and removes the patron's virtual patrons. Nothing is erased while one of the patron's requests

@@ -24,7 +24,7 @@ pub trait Titles: Send + Sync + Debug {
     /// record has its answer.
     async fn held_copies(&self, records: &[TitleRecord], deadline: Duration) -> Vec<RecordCopies>;
 
-    /// Forgets the copies of a record, since the hub has placed or ended a hold on one.
+    /// Forgets the copies of a record, since the hub has placed or ended a hold on one, or a message reports a change.
     fn forget(&self, _record: &TitleRecord) {}
 }
 

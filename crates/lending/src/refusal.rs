@@ -11,9 +11,6 @@ pub struct Refusal {
     pub code: String,
     /// One or two sentences: the problem, and how to solve it.
     pub explanation: String,
-    /// The sentence for the patron, if the problem is the patron's own.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub patron_message: Option<String>,
     /// The agency to which the patron belongs, if the request named another.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub agency: Option<Box<AgencyCode>>,
@@ -39,13 +36,7 @@ impl Refusal {
 
     /// Creates a refusal that staff read.
     pub fn new(code: impl Into<String>, explanation: impl Into<String>) -> Self {
-        Self {
-            code: code.into(),
-            explanation: explanation.into(),
-            patron_message: None,
-            agency: None,
-            other_refusals: Vec::new(),
-        }
+        Self { code: code.into(), explanation: explanation.into(), agency: None, other_refusals: Vec::new() }
     }
 }
 
@@ -174,43 +165,7 @@ impl PatronRefusal {
         }
     }
 
-    /// Returns the sentence for the patron.
-    pub fn patron_message(&self) -> &'static str {
-        match self {
-            Self::Unknown | Self::Deleted => "Your library does not know this card. Please ask its staff.",
-            Self::Inactive => "Your library account is not active. Please ask your library's staff.",
-            Self::Expired { .. } => "Your library card has expired. Please have it renewed at your library.",
-            Self::Blocked { .. } => "Your library account is blocked. Please ask your library's staff.",
-            Self::Contact => "Your library's record of you doesn't allow borrowing. Please ask its staff.",
-            Self::OtherAgency { .. } => {
-                "You belong to another library than the one that was chosen. Please choose yours."
-            }
-            Self::UnmappedCampus { .. } => {
-                "Your library's record of you doesn't show which library you belong to. Please ask its staff."
-            }
-            Self::LoanLimit { .. } => {
-                "You have as many loans as your library allows. Please return one, then request this item once more."
-            }
-            Self::RequestLimit { .. } => {
-                "You have as many requests at your library as it allows. Please try again when one has ended."
-            }
-            Self::Overdue { .. } => {
-                "You have overdue items. Please return or renew them, then request this item once more."
-            }
-            Self::Fees { .. } => {
-                "You have unpaid fees at your library. Please pay them, then request this item once more."
-            }
-            Self::UnmappedType { .. } => "Your library can't take the request for you yet. Please ask its staff.",
-            Self::TooManyRequests { .. } => {
-                "You have as many requests under way as your library allows. Please try again when one has ended."
-            }
-            Self::AlreadyRequested { .. } => "You have requested this item already.",
-            Self::NoHoldShelf { .. } => "Please choose another place to collect the item.",
-            Self::Several { causes } => causes.first().map_or("Please ask your library's staff.", Self::patron_message),
-        }
-    }
-
-    /// Returns the refusal with its sentence.
+    /// Returns the refusal with its sentence for staff.
     pub fn refusal(&self) -> Refusal {
         if let Self::Several { causes } = self {
             let mut each = causes.iter().map(Self::refusal);
@@ -222,8 +177,7 @@ impl PatronRefusal {
             Self::OtherAgency { agency } => Some(Box::new(agency.clone())),
             _ => None,
         };
-        let patron_message = Some(self.patron_message().to_owned());
-        Refusal { patron_message, agency, ..Refusal::new(self.code(), explanation) }
+        Refusal { agency, ..Refusal::new(self.code(), explanation) }
     }
 
     /// Returns the sentence for a librarian if the reason is a limit of the patron's account.

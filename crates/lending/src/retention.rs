@@ -145,7 +145,6 @@ impl Request {
 /// Erases the sentences of a refusal, which may quote a library's system. The codes stay.
 fn erase_sentences(refusal: &mut Refusal) {
     refusal.explanation = String::new();
-    refusal.patron_message = None;
     refusal.other_refusals.iter_mut().for_each(erase_sentences);
 }
 

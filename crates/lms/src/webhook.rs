@@ -1,7 +1,7 @@
 //! Messages that a library's system sends through its webhook.
 
 use jiff::Timestamp;
-use lending::Hint;
+use lending::{BibId, Hint};
 
 /// The content of a message that the hub needs.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -12,6 +12,8 @@ pub struct WebhookMessage {
     pub at: Option<Timestamp>,
     /// The hint that the message gives; `None` if no request can wait for its event.
     pub hint: Option<Hint>,
+    /// The record that the event is about, or whose item it is about.
+    pub bib: Option<BibId>,
 }
 
 /// The reason why a message is rejected.

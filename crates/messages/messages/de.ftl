@@ -47,3 +47,13 @@ account-type-unknown = Ihre Bibliothek kann die Bestellung für Sie noch nicht a
 too-many-requests = Sie haben so viele laufende Bestellungen, wie Ihre Bibliothek erlaubt. Bitte versuchen Sie es erneut, wenn eine beendet ist.
 requested-already = Sie haben dieses Medium bereits bestellt.
 choose-another-place = Bitte wählen Sie einen anderen Abholort.
+
+# Fehler einer Bestellung.
+give-your-card = Bitte melden Sie sich an oder geben Sie die Nummer Ihres Bibliotheksausweises an.
+item-not-lent = Dieses Medium kann zurzeit nicht aus einer anderen Bibliothek entliehen werden.
+title-not-in-catalogue = Dieser Titel ist nicht mehr im Katalog. Bitte suchen Sie ihn erneut.
+item-at-your-library = Ihre eigene Bibliothek hat dieses Medium. Bitte bestellen Sie es dort.
+library-does-not-borrow = Ihre Bibliothek entleiht zurzeit nichts aus anderen Bibliotheken.
+choose-a-later-date = Bitte wählen Sie ein späteres Datum.
+account-not-checked = Ihre Bibliothek antwortet zurzeit nicht. Sie können trotzdem bestellen.
+ask-staff = Ihre Bibliothek konnte die Bestellung nicht annehmen. Bitte wenden Sie sich an das Personal.

@@ -47,3 +47,13 @@ account-type-unknown = Your library can't take the request for you yet. Please a
 too-many-requests = You have as many requests under way as your library allows. Please try again when one has ended.
 requested-already = You have requested this item already.
 choose-another-place = Please choose another place to collect the item.
+
+# Faults of a request.
+give-your-card = Please sign in or give your library card's number.
+item-not-lent = This item can't be borrowed from another library at the moment.
+title-not-in-catalogue = This title is not in the catalogue any more. Please search for it again.
+item-at-your-library = Your own library has this item; please request it there.
+library-does-not-borrow = Your library doesn't borrow from other libraries at the moment.
+choose-a-later-date = Please choose a later date.
+account-not-checked = Your library can't be asked at the moment. You can place the request all the same.
+ask-staff = Your library could not take the request. Please ask its staff.

@@ -1,7 +1,7 @@
 //! The languages of the sentences, and the choice among them.
 
 /// A language in which the hub has its sentences.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 pub enum Language {
     /// English, the language for callers that name none of these.
     #[default]

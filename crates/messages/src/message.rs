@@ -55,6 +55,14 @@ pub const IDS: &[&str] = &[
     "too-many-requests",
     "requested-already",
     "choose-another-place",
+    "give-your-card",
+    "item-not-lent",
+    "title-not-in-catalogue",
+    "item-at-your-library",
+    "library-does-not-borrow",
+    "choose-a-later-date",
+    "account-not-checked",
+    "ask-staff",
 ];
 
 /// A sentence for a patron: its id and its arguments.

@@ -1,4 +1,4 @@
-//! The sentences for the reasons why a patron may not borrow.
+//! The sentences for the reasons why a patron may not borrow, and for the faults of a new request.
 
 use crate::message::Message;
 
@@ -23,5 +23,35 @@ impl Message {
             "PICKUP_WITHOUT_HOLD_SHELF" => "choose-another-place",
             _ => return None,
         }))
+    }
+
+    /// Returns the sentence for a fault of a new request by its code, such as `UNKNOWN_PICKUP_LOCATION`. A patron can't correct
+    /// the hub's set-up, so all other faults have the sentence that the library's staff can help.
+    pub fn of_fault(code: &str) -> Self {
+        Self::of_refusal(code).unwrap_or_else(|| {
+            Self::plain(match code {
+                "PATRON_NOT_NAMED" => "give-your-card",
+                "UNKNOWN_PICKUP_LOCATION" | "PICKUP_ELSEWHERE" | "PICKUP_NOT_AT_LENDER" | "PICKUP_AT_LENDER" => {
+                    "choose-another-place"
+                }
+                "NO_COPY"
+                | "NO_CATALOGUE"
+                | "TITLE_NOT_HELD"
+                | "COPY_NOT_NAMED"
+                | "UNKNOWN_INSTITUTION"
+                | "NOT_LENDING" => "item-not-lent",
+                "UNKNOWN_TITLE" => "title-not-in-catalogue",
+                "OWN_COPY" => "item-at-your-library",
+                "NOT_BORROWING" => "library-does-not-borrow",
+                "NEEDED_UNTIL_PAST" => "choose-a-later-date",
+                "SYSTEM_GIVES_NO_ANSWER" => "account-not-checked",
+                _ => "ask-staff",
+            })
+        })
+    }
+
+    /// Returns the sentence for the refusal of a copy by its code: the patron's own reason, or that the item isn't lent now.
+    pub fn of_refused_copy(code: &str) -> Self {
+        Self::of_refusal(code).unwrap_or_else(|| Self::plain("item-not-lent"))
     }
 }

@@ -161,7 +161,7 @@ mod tests {
 
     fn add(companions: &Companions, id: &str, number: u128, version: i64, now: i64) -> Added {
         let hint = Hint::Item { item: "23".into(), snapshot: ItemSnapshot::default() };
-        let message = WebhookMessage { id: id.to_owned(), at: Some(at(now)), hint: Some(hint) };
+        let message = WebhookMessage { id: id.to_owned(), at: Some(at(now)), hint: Some(hint), bib: None };
         companions.add(&"01A".into(), message, (target(number), version), at(now))
     }
 

@@ -28,4 +28,4 @@ pub use hints::has_hint;
 pub use poll::{PollOutcome, poll_query, poll_side};
 pub use polling::{FAILS_OFTEN, Polling, Settings};
 pub use schedule::Plan;
-pub use webhooks::{HintedPolls, Intake, IntakeGuard, ProvenMessage, WebhookError, WebhookResult};
+pub use webhooks::{HintedPolls, Intake, IntakeGuard, ProvenMessage, ReadMessage, WebhookError, WebhookResult};

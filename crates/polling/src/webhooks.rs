@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use lending::{
-    Hint, HintResult, InstitutionCode, ObservationSource, Observed, Request, Side, interpret_hints, poll_target,
+    BibId, Hint, HintResult, InstitutionCode, ObservationSource, Observed, Request, Side, interpret_hints, poll_target,
 };
 use lms::{HostLms, WebhookMessage, WebhookRejection};
 use secrecy::SecretString;
@@ -65,6 +65,15 @@ impl Drop for IntakeGuard<'_> {
     fn drop(&mut self) {
         self.0.mark_intake_failed();
     }
+}
+
+/// A message whose signature is right.
+#[derive(Debug)]
+pub struct ReadMessage {
+    /// The record whose copies have changed, if the message says so.
+    pub bib: Option<BibId>,
+    /// What it means for requests; or the failure of the store that had to be asked.
+    pub intake: Result<Intake, store::Error>,
 }
 
 /// What a message that was read means.
@@ -144,7 +153,7 @@ impl Polling {
         institution: &InstitutionCode,
         signature: impl FnOnce(&'static str) -> Option<String>,
         body: &[u8],
-    ) -> Result<Intake, WebhookError> {
+    ) -> Result<ReadMessage, WebhookError> {
         let now = self.runtime.now();
         let known = self.webhook_health.secrets().get(institution, now);
         let is_fresh = known.is_none();
@@ -169,7 +178,8 @@ impl Polling {
             opened => opened?,
         };
         self.webhook_health.record_message(self.runtime.store(), institution, now).await?;
-        Ok(self.meaning_or_wait(institution, message).await?)
+        let bib = message.bib.clone();
+        Ok(ReadMessage { bib, intake: self.meaning_or_wait(institution, message).await })
     }
 
     /// Takes out the messages that have waited for a more precise one long enough.

@@ -20,6 +20,7 @@ use crate::alma::SimAlma;
 use crate::failure::{Failure, Result};
 use crate::hub::Hub;
 use crate::stage::{Observer, Stage};
+use crate::titles::ListedTitles;
 
 const KEY: &str = "key-of-the-scenarios";
 const INSTITUTIONS: [&str; 3] = ["01LEND_INST", "02LEND_INST", "01BORROW_INST"];
@@ -67,10 +68,15 @@ impl Host {
         let alma = |code: &str| SimAlma::at(&server.base_url(), code, &key_of(code), http.clone());
         let [first, second, borrower] = INSTITUTIONS.map(alma);
         let clock = Arc::new(MovedClock::default());
-        let base = hub(&Database::Sqlite(dir.join("consort.db")), Arc::clone(&clock)).await?;
+        let titles = Arc::new(ListedTitles::default());
+        let base = hub(&Database::Sqlite(dir.join("consort.db")), Arc::clone(&clock), &titles).await?;
         let stage = Stage::new(Hub::at(&base, KEY.into(), http), [first, second], borrower)
             .calls_per_second(1_000)
             .moving_time_by(Arc::new(move |time| clock.move_ahead(time)))
+            .listing_titles_by(Arc::new(move |id, records| {
+                let titles = Arc::clone(&titles);
+                Box::pin(async move { titles.list(&id, &records).await })
+            }))
             .observed_by(observer);
         stage.introduce().await?;
         let almas = server.base_url();
@@ -117,7 +123,7 @@ fn institution(code: &str) -> Institution {
 }
 
 /// Starts a hub that polls often, so that scenarios are quick. Returns its address.
-async fn hub(database: &Database, clock: Arc<MovedClock>) -> Result<String> {
+async fn hub(database: &Database, clock: Arc<MovedClock>, titles: &Arc<ListedTitles>) -> Result<String> {
     let cannot = cannot("The hub");
     let mut rng = StdRng::seed_from_u64(1);
     let key = MasterKey::generate(&mut rng);
@@ -131,6 +137,7 @@ async fn hub(database: &Database, clock: Arc<MovedClock>) -> Result<String> {
         ..Settings::default()
     };
     let engine = Arc::new(Engine::new(store, settings, clock, Ids::seeded(1)));
+    titles.serve(&engine);
     let keys = ApiKeys::new([("scenarios".to_owned(), KEY.into())]);
     let router = web::router(WebState::new(Arc::clone(&engine), keys)).map_err(|error| cannot(&error))?;
     tokio::spawn(engine.run(std::future::pending()));

@@ -20,6 +20,7 @@ mod host;
 mod http;
 mod hub;
 mod stage;
+mod titles;
 mod view;
 
 pub use alma::{AlmaState, CreatedRecords, Hold, Item, Loan, SimAlma, VIRTUAL_LIBRARY};
@@ -30,9 +31,10 @@ pub use host::Host;
 pub use http::http_client;
 pub use hub::{Hub, NotPlaced};
 pub use stage::{
-    AGENCY, Actor, Closed, Closure, LIVE, MoveTime, Observer, PATRON, PICKUP, PICKUP_LIBRARY, RequestInput, Stage,
-    StageEvent,
+    AGENCY, Actor, Closed, Closure, LIVE, ListTitle, MoveTime, Observer, PATRON, PICKUP, PICKUP_LIBRARY, RequestInput,
+    Stage, StageEvent,
 };
+pub use titles::ListedTitles;
 pub use view::{
     Attention, BorrowerView, CancellationView, HoldView, LenderView, LoanView, RefusalView, RequestView, Row,
 };

@@ -304,7 +304,18 @@ const TABLES: &[Table] = &[
     Table {
         name: "patron_read",
         key: &["id"],
-        columns: &["id", "at", "actor", "origin", "operation", "request", "agency", "shown", "reason"],
+        columns: &[
+            "id",
+            "at",
+            "actor",
+            "origin",
+            "operation",
+            "request",
+            "other_requests",
+            "agency",
+            "shown",
+            "reason",
+        ],
     },
     Table {
         name: "hub_user",

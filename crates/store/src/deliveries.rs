@@ -42,6 +42,21 @@ pub struct DeadLetter {
     pub error: Option<String>,
 }
 
+/// The events of a subscription that have not arrived.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct DeliveryQueue {
+    /// The subscription.
+    pub subscription: String,
+    /// Whether events are sent.
+    pub active: bool,
+    /// The number of deliveries to be made, and of newer events that may become deliveries.
+    pub pending: u64,
+    /// The number of deliveries that were given up.
+    pub dead: u64,
+    /// When the oldest of the deliveries to be made was due first.
+    pub oldest: Option<Timestamp>,
+}
+
 /// The oldest pending delivery of each request that is due.
 const DUE: &str = "SELECT d.subscription, d.position, d.attempts, d.first_at, e.request, e.version, e.at, e.borrower, e.lender, \
                        e.lender_library, e.pickup_location, e.document \
@@ -74,6 +89,29 @@ impl Store {
                    FROM delivery WHERE subscription = $1";
         let rows = self.read(sql, values![code]).await?;
         rows.first().map_or(Ok((0, 0)), |row| Ok((row.count("pending")?, row.count("dead")?)))
+    }
+
+    /// Returns what has not arrived, for each subscription.
+    pub async fn delivery_queues(&self) -> Result<Vec<DeliveryQueue>, Error> {
+        let sql = "SELECT s.code, s.active, \
+                       COUNT(CASE WHEN d.state = 'pending' THEN 1 END) AS pending, \
+                       COUNT(CASE WHEN d.state = 'dead' THEN 1 END) AS dead, \
+                       COALESCE(MIN(CASE WHEN d.state = 'pending' THEN d.first_at END), 0) AS oldest, \
+                       COALESCE((SELECT MAX(e.position) FROM request_event AS e), 0) - s.position AS newer \
+                   FROM subscription AS s LEFT JOIN delivery AS d ON d.subscription = s.code \
+                   GROUP BY s.code, s.active, s.position ORDER BY s.code";
+        let rows = self.read(sql, values![]).await?;
+        let read = rows.iter().map(|row| {
+            let newer = u64::try_from(row.int("newer")?).unwrap_or_default();
+            Ok(DeliveryQueue {
+                subscription: row.text("code")?,
+                active: row.int("active")? != 0,
+                pending: row.count("pending")?.saturating_add(newer),
+                dead: row.count("dead")?,
+                oldest: row.time_unless_zero("oldest")?,
+            })
+        });
+        read.collect()
     }
 
     /// Returns the events that could not be delivered to a subscription, oldest first, after a position.

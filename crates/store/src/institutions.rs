@@ -309,6 +309,8 @@ impl Unit {
         self.refuse_open_requests(code);
         self.remove_webhook(code);
         self.remove_setup_check(code);
+        // Without the institution's settings nothing can remove the user records in its system.
+        self.run("DELETE FROM virtual_patron WHERE institution = $1", values![code]);
         self.run("DELETE FROM institution WHERE code = $1", values![code])
     }
 

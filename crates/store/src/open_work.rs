@@ -184,11 +184,11 @@ impl Store {
         }
         let mut filter = RequestFilter { open_only: true, limit: FILLED_AT_ONCE, ..RequestFilter::default() };
         loop {
-            let page = self.list(&filter).await?;
+            let page = self.requests(&filter).await?;
             let mut unit = self.unit();
-            for listed in &page.requests {
-                if let Some(entry) = Entry::of(&listed.request) {
-                    unit.keep_open_work(&listed.request, &entry, listed.request.status_since);
+            for stored in &page.requests {
+                if let Some(entry) = Entry::of(&stored.request) {
+                    unit.keep_open_work(&stored.request, &entry, stored.request.status_since);
                 }
             }
             self.commit(unit).await?;

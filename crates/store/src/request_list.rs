@@ -14,7 +14,7 @@ use lending::{
 use crate::database::Store;
 use crate::error::Error;
 use crate::events::RequestEvent;
-use crate::requests::{Listed, Stored, digest, in_lower_case, listed, place, searchable, select};
+use crate::requests::{RequestVersion, Stored, digest, in_lower_case, place, searchable, select};
 use crate::sql::{Row, Value, values, word_set};
 use crate::time::micros;
 
@@ -248,6 +248,16 @@ impl Cursor {
         Self { sort, place: sort.place_of(request, updated_at), id: request.id }
     }
 
+    /// Returns the place after the request of a row that has what lists are ordered by.
+    fn in_row(sort: Sort, row: &Row) -> Result<Self, Error> {
+        let place = match sort {
+            Sort::NewestFirst | Sort::OldestFirst => Place::Time(row.int("placed_at")?),
+            Sort::ChangedLast | Sort::ChangedFirst => Place::Time(row.int("updated_at")?),
+            Sort::Title => Place::Title(row.text("title")?),
+        };
+        Ok(Self { sort, place, id: row.parse("id")? })
+    }
+
     /// Returns the order of the list that gave it.
     pub const fn sort(&self) -> Sort {
         self.sort
@@ -379,15 +389,25 @@ macro_rules! at_desks {
     };
 }
 
+/// The start of a statement that reads the versions of requests, and by what they are ordered.
+macro_rules! select_version {
+    ($($rest:tt)+) => {
+        concat!(
+            "SELECT id, version, placed_at, updated_at, SUBSTR(title, 1, 60) AS title FROM patron_request WHERE ",
+            $($rest)+
+        )
+    };
+}
+
 /// A page in each order.
 macro_rules! select_page {
-    ($indexed:literal, $sort:expr) => {
+    ($indexed:literal, $sort:expr, $select:ident) => {
         match $sort {
-            Sort::NewestFirst => select!(conditions!($indexed, "placed_at", "<", " DESC")),
-            Sort::OldestFirst => select!(conditions!($indexed, "placed_at", ">", "")),
-            Sort::ChangedLast => select!(conditions!($indexed, "updated_at", "<", " DESC")),
-            Sort::ChangedFirst => select!(conditions!($indexed, "updated_at", ">", "")),
-            Sort::Title => select!(conditions!($indexed, "SUBSTR(title, 1, 60)", ">", "")),
+            Sort::NewestFirst => $select!(conditions!($indexed, "placed_at", "<", " DESC")),
+            Sort::OldestFirst => $select!(conditions!($indexed, "placed_at", ">", "")),
+            Sort::ChangedLast => $select!(conditions!($indexed, "updated_at", "<", " DESC")),
+            Sort::ChangedFirst => $select!(conditions!($indexed, "updated_at", ">", "")),
+            Sort::Title => $select!(conditions!($indexed, "SUBSTR(title, 1, 60)", ">", "")),
         }
     };
 }
@@ -405,28 +425,14 @@ macro_rules! count {
 
 /// A page of requests that wait at the desks, in each order.
 macro_rules! page_at_desks {
-    ($wait:literal, $sort:expr) => {
+    ($columns:literal, $wait:literal, $sort:expr) => {
         match $sort {
-            Sort::NewestFirst => of_desk!($wait, "asked_at", "request", "<", " DESC"),
-            Sort::OldestFirst => of_desk!($wait, "asked_at", "request", ">", ""),
-            Sort::ChangedLast => of_desk!($wait, "updated_at", "id", "<", " DESC"),
-            Sort::ChangedFirst => of_desk!($wait, "updated_at", "id", ">", ""),
-            Sort::Title => of_desk!($wait, "SUBSTR(title, 1, 60)", "id", ">", ""),
+            Sort::NewestFirst => at_desks!($columns, $wait, "asked_at", "request", "<", " DESC"),
+            Sort::OldestFirst => at_desks!($columns, $wait, "asked_at", "request", ">", ""),
+            Sort::ChangedLast => at_desks!($columns, $wait, "updated_at", "id", "<", " DESC"),
+            Sort::ChangedFirst => at_desks!($columns, $wait, "updated_at", "id", ">", ""),
+            Sort::Title => at_desks!($columns, $wait, "SUBSTR(title, 1, 60)", "id", ">", ""),
         }
-    };
-}
-
-/// The requests that wait at the desks, with the columns that [`select`] reads.
-macro_rules! of_desk {
-    ($wait:literal, $key:literal, $id:literal, $beyond:literal, $direction:literal) => {
-        at_desks!(
-            "id, version, updated_at, document, audit_head, audit_count, audit_key, finished_at",
-            $wait,
-            $key,
-            $id,
-            $beyond,
-            $direction
-        )
     };
 }
 
@@ -443,13 +449,13 @@ macro_rules! count_at_desks {
 
 /// A page of requests with unread messages, in each order.
 macro_rules! page_of_unread {
-    ($sort:expr) => {
+    ($sort:expr, $select:ident) => {
         match $sort {
-            Sort::NewestFirst => select!(unread!("placed_at", "<", " DESC")),
-            Sort::OldestFirst => select!(unread!("placed_at", ">", "")),
-            Sort::ChangedLast => select!(unread!("updated_at", "<", " DESC")),
-            Sort::ChangedFirst => select!(unread!("updated_at", ">", "")),
-            Sort::Title => select!(unread!("SUBSTR(title, 1, 60)", ">", "")),
+            Sort::NewestFirst => $select!(unread!("placed_at", "<", " DESC")),
+            Sort::OldestFirst => $select!(unread!("placed_at", ">", "")),
+            Sort::ChangedLast => $select!(unread!("updated_at", "<", " DESC")),
+            Sort::ChangedFirst => $select!(unread!("updated_at", ">", "")),
+            Sort::Title => $select!(unread!("SUBSTR(title, 1, 60)", ">", "")),
         }
     };
 }
@@ -482,24 +488,31 @@ macro_rules! count_of_unread {
 
 /// Chooses the statement by the index that the filter can use.
 macro_rules! by_index {
-    (@desk select_page, $wait:literal, $sort:expr) => { page_at_desks!($wait, $sort) };
+    (@desk select_page, $wait:literal, $sort:expr, select) => {
+        page_at_desks!(
+            "id, version, updated_at, document, audit_head, audit_count, audit_key, finished_at", $wait, $sort
+        )
+    };
+    (@desk select_page, $wait:literal, $sort:expr, select_version) => {
+        page_at_desks!("id, version, placed_at, updated_at, SUBSTR(title, 1, 60) AS title", $wait, $sort)
+    };
     (@desk count, $wait:literal) => { count_at_desks!($wait) };
-    (@unread select_page, $sort:expr) => { page_of_unread!($sort) };
+    (@unread select_page, $sort:expr, $select:ident) => { page_of_unread!($sort, $select) };
     (@unread count) => { count_of_unread!() };
-    ($filter:expr, $statement:ident $(, $sort:expr)?) => {
+    ($filter:expr, $statement:ident $(, $sort:expr, $select:ident)?) => {
         match $filter.index() {
-            Index::Wait => by_index!(@desk $statement, "wait = $18" $(, $sort)?),
-            Index::Case => by_index!(@desk $statement, "cases <> '' AND $18 = ''" $(, $sort)?),
-            Index::Unread => by_index!(@unread $statement $(, $sort)?),
+            Index::Wait => by_index!(@desk $statement, "wait = $18" $(, $sort, $select)?),
+            Index::Case => by_index!(@desk $statement, "cases <> '' AND $18 = ''" $(, $sort, $select)?),
+            Index::Unread => by_index!(@unread $statement $(, $sort, $select)?),
             Index::Barcode => {
-                $statement!("id IN (SELECT request FROM request_barcode WHERE barcode = $7)" $(, $sort)?)
+                $statement!("id IN (SELECT request FROM request_barcode WHERE barcode = $7)" $(, $sort, $select)?)
             }
-            Index::Patron => $statement!("(patron_identifier_digest = $13 OR patron_verified = $13)" $(, $sort)?),
-            Index::NeedsStaff => $statement!("needs_staff = 1" $(, $sort)?),
-            Index::FinalStatus => $statement!("final_status = REPLACE($1, ',', '')" $(, $sort)?),
-            Index::Institution => $statement!("(borrower = $2 OR lender = $2)" $(, $sort)?),
-            Index::Open => $statement!("open = 1" $(, $sort)?),
-            Index::Placed => $statement!("1 = 1" $(, $sort)?),
+            Index::Patron => $statement!("(patron_identifier_digest = $13 OR patron_verified = $13)" $(, $sort, $select)?),
+            Index::NeedsStaff => $statement!("needs_staff = 1" $(, $sort, $select)?),
+            Index::FinalStatus => $statement!("final_status = REPLACE($1, ',', '')" $(, $sort, $select)?),
+            Index::Institution => $statement!("(borrower = $2 OR lender = $2)" $(, $sort, $select)?),
+            Index::Open => $statement!("open = 1" $(, $sort, $select)?),
+            Index::Placed => $statement!("1 = 1" $(, $sort, $select)?),
         }
     };
 }
@@ -606,34 +619,31 @@ impl Store {
     ///
     /// As [`Store::request`].
     pub async fn requests(&self, filter: &RequestFilter) -> Result<Page<Stored>, Error> {
-        let (rows, is_last) = self.page(filter).await?;
+        let (rows, is_last) = self.page(filter, by_index!(filter, select_page, filter.sort, select)).await?;
         let requests = self.stored(&rows)?;
         let last = requests.last().filter(|_| !is_last).map(|last| (&last.request, last.updated_at));
         let next = last.map(|(request, updated_at)| Cursor::at(filter.sort, request, updated_at));
         Ok(Page { requests, next })
     }
 
-    /// Requests by what `filter` says, in its order, without what names their patrons.
+    /// The versions of requests by what `filter` says, in its order. [`Store::listed_requests`] reads the requests themselves.
     ///
     /// # Errors
     ///
     /// As [`Store::request`].
-    pub async fn list(&self, filter: &RequestFilter) -> Result<Page<Listed>, Error> {
-        let (rows, is_last) = self.page(filter).await?;
-        let requests: Vec<Listed> = rows.iter().map(|row| listed(&self.sealer, row)).collect::<Result<_, _>>()?;
-        let last = requests.last().filter(|_| !is_last).map(|last| (&last.request, last.updated_at));
-        let next = last.map(|(request, updated_at)| Cursor::at(filter.sort, request, updated_at));
-        Ok(Page { requests, next })
+    pub async fn list(&self, filter: &RequestFilter) -> Result<Page<RequestVersion>, Error> {
+        let (rows, is_last) = self.page(filter, by_index!(filter, select_page, filter.sort, select_version)).await?;
+        let next = rows.last().filter(|_| !is_last).map(|last| Cursor::in_row(filter.sort, last)).transpose()?;
+        Ok(Page { requests: rows.iter().map(RequestVersion::of).collect::<Result<_, _>>()?, next })
     }
 
-    /// The rows of a page, and whether it is the last one.
-    async fn page(&self, filter: &RequestFilter) -> Result<(Vec<Row>, bool), Error> {
+    /// The rows of a page by this statement, and whether it is the last one.
+    async fn page(&self, filter: &RequestFilter, statement: &'static str) -> Result<(Vec<Row>, bool), Error> {
         let after = filter.after.as_ref().filter(|after| after.sort == filter.sort);
         let (place, id) =
             after.map_or_else(|| (filter.sort.start(), String::new()), |at| (at.place.clone(), at.id.to_string()));
         let limit = usize::try_from(filter.limit).unwrap_or(usize::MAX);
-        let parameters = filter.parameters(self, &place, id, i64::from(filter.limit) + 1)?;
-        let query = (by_index!(filter, select_page, filter.sort), parameters);
+        let query = (statement, filter.parameters(self, &place, id, i64::from(filter.limit) + 1)?);
         let found = match filter.index() {
             Index::Patron | Index::Barcode => self.read_short(vec![query]).await?,
             _ => self.read_all(vec![query]).await?,
@@ -665,7 +675,7 @@ mod tests {
     fn requests_of_a_patron_are_found_by_the_indexes_of_the_identifiers() {
         let filter = RequestFilter { patron: Some(("01A".into(), "p".into())), ..RequestFilter::default() };
         for sort in Sort::ALL {
-            let plan = plan(by_index!(filter, select_page, sort)).join("; ");
+            let plan = plan(by_index!(filter, select_page, sort, select_version)).join("; ");
             for index in ["patron_request_identifier", "patron_request_verified"] {
                 assert!(plan.contains(&format!("SEARCH patron_request USING INDEX {index}")), "{plan}");
             }
@@ -676,7 +686,7 @@ mod tests {
     fn statement_of_a_list_keeps_its_plan_when_the_filter_changes() {
         let filter = RequestFilter { patron: Some(("01A".into(), "p".into())), ..RequestFilter::default() };
         for sort in Sort::ALL {
-            assert_eq!(prepared_anew(by_index!(filter, select_page, sort)), 0, "{}", sort.name());
+            assert_eq!(prepared_anew(by_index!(filter, select_page, sort, select_version)), 0, "{}", sort.name());
         }
     }
 

@@ -50,6 +50,21 @@ impl From<Stored> for Listed {
     }
 }
 
+/// Names a request as it was saved once. A caller that keeps what it made of this version needs no more.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct RequestVersion {
+    /// Its id.
+    pub id: RequestId,
+    /// How often it was saved.
+    pub version: i64,
+}
+
+impl RequestVersion {
+    pub(crate) fn of(row: &Row) -> Result<Self, Error> {
+        Ok(Self { id: row.parse("id")?, version: row.int("version")? })
+    }
+}
+
 /// The end of a request's audit, which the next entry follows.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub(crate) struct AuditEnd {
@@ -97,6 +112,30 @@ impl Store {
     pub async fn shown_request(&self, id: RequestId) -> Result<Option<Stored>, Error> {
         let found = self.read_short(vec![(ONE_REQUEST, values![id])]).await?;
         found.first().and_then(|rows| rows.first()).map(|row| stored(&self.sealer, row)).transpose()
+    }
+
+    /// The version of a request, for a person or program that looks at it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Unavailable`] if the database can't be read.
+    pub async fn request_version(&self, id: RequestId) -> Result<Option<i64>, Error> {
+        let sql = "SELECT id, version FROM patron_request WHERE id = $1";
+        let found = self.read_short(vec![(sql, values![id])]).await?;
+        found.first().and_then(|rows| rows.first()).map(|row| row.int("version")).transpose()
+    }
+
+    /// The requests with these ids, without what names their patrons, in the same order. One that doesn't exist is left out.
+    ///
+    /// # Errors
+    ///
+    /// As [`Store::request`].
+    pub async fn listed_requests(&self, ids: &[RequestId]) -> Result<Vec<Listed>, Error> {
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        let found = self.read_short(ids.iter().map(|id| (ONE_REQUEST, values![*id])).collect()).await?;
+        found.iter().flatten().map(|row| listed(&self.sealer, row)).collect()
     }
 
     /// A request with everything that happened to it, oldest first.

@@ -50,9 +50,14 @@ const ALL: &[SchemaVersion] = &[
         postgres: include_str!("schema/8-events.postgres.sql"),
     },
     SchemaVersion {
-        both: include_str!("schema/9-desk.sql"),
-        sqlite: include_str!("schema/9-desk.sqlite.sql"),
-        postgres: include_str!("schema/9-desk.postgres.sql"),
+        both: include_str!("schema/9-lists.sql"),
+        sqlite: include_str!("schema/9-lists.sqlite.sql"),
+        postgres: include_str!("schema/9-lists.postgres.sql"),
+    },
+    SchemaVersion {
+        both: include_str!("schema/10-desk.sql"),
+        sqlite: include_str!("schema/10-desk.sqlite.sql"),
+        postgres: include_str!("schema/10-desk.postgres.sql"),
     },
 ];
 
@@ -104,6 +109,7 @@ const LOCK: &str = "SELECT pg_advisory_xact_lock(1129270867);";
 /// Brings the schema to the version this program knows.
 pub(crate) async fn run(store: &Store) -> Result<(), Error> {
     run_all(store, ALL).await?;
+    store.bring_titles_in_order().await?;
     store.prepare_keys().await?;
     store.fill_open_work().await
 }

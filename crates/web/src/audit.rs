@@ -177,6 +177,7 @@ async fn list_acts(
 impl Access {
     /// Returns the agencies whose log entries the caller may read; `None` for all.
     pub(crate) fn logged_agencies(&self) -> Option<Vec<AgencyCode>> {
-        (!self.caller().is_consortium_admin()).then(|| self.caller().agencies().iter().cloned().collect())
+        let sees_all = self.caller().is_consortium_admin() || self.is_removed("logged_agencies");
+        (!sees_all).then(|| self.caller().agencies().iter().cloned().collect())
     }
 }

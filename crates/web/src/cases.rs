@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 use jiff::Timestamp;
-use lending::{AgencyCode, Case, Side};
+use lending::{AgencyCode, Case, RequestId, Side};
 use serde::Serialize;
 use store::{AnyOr, RequestFilter};
 use utoipa::ToSchema;
@@ -17,6 +17,7 @@ use crate::problem::Problem;
 use crate::request_view::RequestView;
 use crate::requests::listed;
 use crate::state::WebState;
+use crate::views::{Parties, RenderedView};
 use crate::words;
 
 pub(crate) fn routes() -> OpenApiRouter<WebState> {
@@ -69,8 +70,11 @@ struct CaseView {
     /// The side that has the next move.
     #[schema(schema_with = words::side)]
     acts: &'static str,
+    /// How many messages of the other libraries the caller's agencies have not read.
+    unread_messages: u64,
     /// The request, as both sides see it.
-    request: RequestView,
+    #[schema(value_type = RequestView)]
+    request: RenderedView,
 }
 
 /// Lists the cases of the caller's agencies: lost, missing, damaged and claimed items. The consortium admin sees all.
@@ -87,7 +91,7 @@ async fn list_cases(
     access: Access,
     Query(mut query): Query<CasesQuery>,
 ) -> Result<Json<CaseList>, Problem> {
-    access.caller().may_list(false).map_err(Problem::forbidden)?;
+    access.may_list(false)?;
     if let Some(agency) = query.value.agency.clone().filter(|_| query.is_sound("agency"))
         && !access.knows_agency(&state, &agency).await?
     {
@@ -105,21 +109,22 @@ async fn list_cases(
     };
     let (store, now) = (state.engine.store(), state.engine.clock().now());
     let page = store.list(&filter).await?;
-    let since = store.cases_since(page.requests.iter().map(|listed| listed.request.id)).await?;
+    let ids: Vec<RequestId> = page.requests.iter().map(|request| request.id).collect();
+    let since = store.cases_since(ids.iter().copied()).await?;
     let unread = access.all_unread_messages(&state).await?;
-    let mut cases = Vec::with_capacity(page.requests.len());
-    for listed in page.requests {
+    let agencies = state.engine.agencies().await?;
+    let mut cases = Vec::with_capacity(ids.len());
+    for listed in store.listed_requests(&ids).await? {
         let request = &listed.request;
         let kinds = request.cases();
         let since = since.get(&request.id).copied().unwrap_or(request.status_since);
         let deadline = state.wait_limits.case_deadline(since);
         let acts = kinds.first().copied().map_or(Side::Lender, Case::acts).name();
-        let sides = access.sides(&state, request).await?;
-        let (data, number) = (access.patron_data(sides), unread.get(&request.id).copied().unwrap_or_default());
-        let message = access.patron_message(&state, request).await?;
-        let request = RequestView::new(listed, data, message).without_identifier().with_unread(number);
+        let data = access.patron_data(access.sides(&state, Parties::of(request)).await?);
+        let unread_messages = unread.get(&request.id).copied().unwrap_or_default();
+        let request = access.rendered(&state, &agencies, listed, data)?;
         let kinds = kinds.into_iter().map(Case::name).collect();
-        cases.push(CaseView { kinds, since, deadline, late: deadline < now, acts, request });
+        cases.push(CaseView { kinds, since, deadline, late: deadline < now, acts, unread_messages, request });
     }
     let total = store.count_requests(&filter).await?;
     Ok(Json(CaseList { cases, total, next: page.next.map(|cursor| cursor.to_string()) }))

@@ -66,6 +66,7 @@ const OF_OPERATIONS: &[(&str, u16, &[&str])] = &[
     ("request_harvest", 409, &["NO_CATALOGUE", "NO_HARVEST_SETTINGS"]),
     ("list_harvests", 409, &["NO_CATALOGUE"]),
     ("explain_record", 409, &["NO_CATALOGUE"]),
+    ("list_set_aside", 409, &["NO_CATALOGUE"]),
     ("get_health", 401, &["API_KEY_UNKNOWN"]),
     ("create_key", 403, &["MORE_THAN_OWN_ROLE"]),
     ("create_key", 409, &["KEY_NOT_AVAILABLE"]),

@@ -246,11 +246,11 @@ async fn explain_record(
     explained.map(|explained| Json(explained.into())).ok_or_else(|| Problem::not_found("record", &record))
 }
 
-fn catalogue(state: &WebState) -> Result<&Catalogue, Problem> {
+pub(crate) fn catalogue(state: &WebState) -> Result<&Catalogue, Problem> {
     state.catalogue.as_ref().ok_or_else(crate::catalogue::no_catalogue)
 }
 
-fn failed(failure: &::catalogue::Error) -> Problem {
+pub(crate) fn failed(failure: &::catalogue::Error) -> Problem {
     error!(error = %failure, "the catalogue can't be read or written");
     Problem::internal()
 }

@@ -218,7 +218,7 @@ fn tag(keys: &[ApiKey]) -> Tag {
 /// Returns the keys that the caller may manage.
 async fn managed(state: &WebState, access: &Access) -> Result<Vec<ApiKey>, Problem> {
     let mut keys = state.engine.store().api_keys().await?;
-    keys.retain(|key| access.caller().may_give(key.role, &key.agencies.iter().cloned().collect()));
+    keys.retain(|key| access.may_give(key.role, &key.agencies.iter().cloned().collect()));
     Ok(keys)
 }
 
@@ -252,7 +252,7 @@ async fn create_key(
     }
     let KeyInput { name, role, agencies, expires_in_days } = input.checked()?;
     let agencies: BTreeSet<AgencyCode> = agencies.map(|list| list.0).unwrap_or_default().into_iter().collect();
-    if !access.caller().may_give(role, &agencies) {
+    if !access.may_give(role, &agencies) {
         let detail = format!("A key with the role {} makes no key with the role {role}.", access.caller().role());
         return Err(Problem::new(StatusCode::FORBIDDEN, "MORE_THAN_OWN_ROLE", detail));
     }

@@ -52,12 +52,15 @@ mod problem;
 mod quota;
 mod read_log;
 mod reads;
+mod removed_guard;
 mod request_commands;
 mod request_messages;
 mod request_view;
 mod requests;
 mod rules_schema;
+mod saved_views;
 mod scans;
+mod set_aside;
 mod sru;
 mod state;
 mod statistics;
@@ -75,6 +78,8 @@ pub use auth::{ApiKeys, SignedIn};
 pub use client::{ClientAddress, ForwardedHeader, Proxies};
 pub use limits::{Rate, RateLimits};
 pub use openapi::openapi;
+#[cfg(feature = "removable-guards")]
+pub use removed_guard::{remove_guard, used_guards};
 pub use state::WebState;
 
 /// The operations of the API and the table of their permissions differ, so that the hub must not start.

@@ -21,7 +21,8 @@ use crate::state::WebState;
 use crate::{
     agencies, audit, availability, cases, catalogue, catalogue_status, choices, events, failures, harvests, health,
     idempotency, institutions, keys, orphans, patrons, pickup_locations, preview, quota, reads, request_commands,
-    request_messages, requests, scans, statistics, subscriptions, supplier_policy, users, views, webhooks, work,
+    request_messages, requests, saved_views, scans, set_aside, statistics, subscriptions, supplier_policy, users,
+    webhooks, work,
 };
 
 const KEY: &str = "api_key";
@@ -66,7 +67,7 @@ pub(crate) fn parts() -> (Router<WebState>, Router<WebState>, utoipa::openapi::O
         .merge(statistics::routes())
         .merge(request_messages::routes())
         .merge(cases::routes())
-        .merge(views::routes())
+        .merge(saved_views::routes())
         .merge(scans::routes())
         .merge(preview::routes())
         .merge(events::routes())
@@ -79,6 +80,7 @@ pub(crate) fn parts() -> (Router<WebState>, Router<WebState>, utoipa::openapi::O
         .merge(availability::routes())
         .merge(catalogue_status::routes())
         .merge(harvests::routes())
+        .merge(set_aside::routes())
         .merge(choices::routes())
         .merge(supplier_policy::routes())
         .merge(quota::routes())

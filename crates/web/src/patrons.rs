@@ -7,10 +7,10 @@ use axum::http::StatusCode;
 use axum::{Extension, Json};
 use engine::StillNeeded;
 use jiff::Timestamp;
-use lending::{AgencyCode, PatronId};
+use lending::{AgencyCode, PatronId, RequestId};
 use serde::Serialize;
 use serde_json::{Value, json};
-use store::{Agency, AuditRow, RequestMessage, Stored, StoredVirtualPatron};
+use store::{Agency, AuditRow, PatronRead, RequestMessage, Stored, StoredVirtualPatron};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -64,6 +64,9 @@ struct PatronExport {
     requests: Vec<ExportedRequest>,
     /// The user records that represent the patron at other libraries.
     virtual_patrons: Vec<ExportedVirtualPatron>,
+    /// Who was shown the patron's data, oldest first, as far as the log of reads goes back. A read of the last second may be
+    /// missing.
+    reads: Vec<ExportedRead>,
 }
 
 /// One request, as the hub keeps it.
@@ -124,6 +127,25 @@ struct ExportedVirtualPatron {
     last_used_at: Timestamp,
 }
 
+/// A read of the patron's data.
+#[derive(Debug, Serialize, ToSchema)]
+struct ExportedRead {
+    /// When it was made.
+    #[schema(value_type = String, format = DateTime)]
+    time: Timestamp,
+    /// Who made it: the name of a key.
+    actor: String,
+    /// The operation, such as `get_request`.
+    operation: String,
+    /// How much was shown: `full` or `shown_at_pickup`.
+    shown: String,
+    /// The reason, if one was given.
+    reason: Option<String>,
+    /// The requests that were shown.
+    #[schema(value_type = Vec<uuid::Uuid>)]
+    request_ids: Vec<RequestId>,
+}
+
 /// The result of an erasure.
 #[derive(Debug, Serialize, ToSchema)]
 struct ErasureView {
@@ -160,6 +182,13 @@ impl ExportedRequest {
     }
 }
 
+impl From<PatronRead> for ExportedRead {
+    fn from(read: PatronRead) -> Self {
+        let PatronRead { id: _, at, actor, origin: _, operation, requests, agency: _, shown, reason } = read;
+        Self { time: at, actor, operation, shown, reason, request_ids: requests }
+    }
+}
+
 impl From<StoredVirtualPatron> for ExportedVirtualPatron {
     fn from(known: StoredVirtualPatron) -> Self {
         Self {
@@ -171,8 +200,8 @@ impl From<StoredVirtualPatron> for ExportedVirtualPatron {
     }
 }
 
-/// Returns everything that the hub keeps about a patron: the requests whose data isn't erased, with their timelines, and the user
-/// records that represent the patron at other libraries. An unknown patron has none.
+/// Returns everything that the hub keeps about a patron: the requests whose data isn't erased, with their timelines, the user
+/// records that represent the patron at other libraries, and who was shown the patron's data. An unknown patron has none.
 #[utoipa::path(
     post,
     path = "/api/v1/patrons/export",
@@ -210,6 +239,7 @@ async fn export_patron(
         exported_at: state.engine.clock().now(),
         requests,
         virtual_patrons: data.virtual_patrons.into_iter().map(Into::into).collect(),
+        reads: data.reads.into_iter().map(Into::into).collect(),
     };
     Ok((Extension(NotKept), Json(export)))
 }

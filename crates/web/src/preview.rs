@@ -6,6 +6,7 @@ use engine::{CopyChoice, PatronTerms, Preview};
 use jiff::Timestamp;
 use lending::supplier::{Candidate, LeftOutCopy, RankedCopy, Reason};
 use lending::{CopyRef, CopyState, ExpectedTerms, Refusal};
+use messages::{Language, Message};
 use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
@@ -148,11 +149,11 @@ async fn preview_request(
     if preview.patron.is_some() {
         access.note_preview(&state, agency);
     }
-    Ok(Json(preview.into()))
+    Ok(Json(PreviewView::new(preview, access.language())))
 }
 
-impl From<Preview> for PreviewView {
-    fn from(preview: Preview) -> Self {
+impl PreviewView {
+    fn new(preview: Preview, language: Language) -> Self {
         let possible = preview.is_possible();
         let policy = preview.choice.as_ref().map(|choice| choice.policy);
         let copies = match preview.choice {
@@ -160,7 +161,7 @@ impl From<Preview> for PreviewView {
             None => named(preview.copies),
         };
         let faults = preview.faults.into_iter().map(|fault| FieldError {
-            patron_message: Some(fault.patron_message.into()),
+            patron_message: Message::of_fault(fault.code).text(language),
             ..FieldError::new(fault.field, fault.code, fault.message)
         });
         let (title, author) = preview.title.map_or((None, None), |title| (Some(title.title), title.author));
@@ -169,7 +170,7 @@ impl From<Preview> for PreviewView {
             faults: faults.collect(),
             title,
             author,
-            patron: preview.patron.map(Into::into),
+            patron: preview.patron.map(|terms| PatronView::new(terms, language)),
             copies,
             policy,
             expected: preview
@@ -187,25 +188,24 @@ impl ExpectedView {
     }
 }
 
-impl From<PatronTerms> for PatronView {
-    fn from(terms: PatronTerms) -> Self {
-        let reason = |refusal: Refusal, patron_message: &str| PatronReason {
+impl PatronView {
+    fn new(terms: PatronTerms, language: Language) -> Self {
+        let reason = |refusal: Refusal| PatronReason {
+            patron_message: Message::of_fault(&refusal.code).text(language).unwrap_or_default(),
             code: refusal.code,
             explanation: refusal.explanation,
-            patron_message: patron_message.to_owned(),
         };
         match terms {
             PatronTerms::MayBorrow(patron) => {
                 Self { may_borrow: Some(true), patron_type: Some(patron.patron_type.0), reasons: Vec::new() }
             }
             PatronTerms::MayNot(refusals) => {
-                let reasons = refusals.into_iter().map(|(refusal, message)| reason(refusal, message)).collect();
+                let reasons = refusals.into_iter().map(reason).collect();
                 Self { may_borrow: Some(false), patron_type: None, reasons }
             }
             PatronTerms::Unknown(explanation) => {
                 let refusal = Refusal::new("SYSTEM_GIVES_NO_ANSWER", explanation);
-                let message = "Your library can't be asked at the moment. You can place the request all the same.";
-                Self { may_borrow: None, patron_type: None, reasons: vec![reason(refusal, message)] }
+                Self { may_borrow: None, patron_type: None, reasons: vec![reason(refusal)] }
             }
         }
     }

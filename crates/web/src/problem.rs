@@ -8,6 +8,7 @@ use axum::http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use lending::{AgencyCode, Refusal, RequestId};
+use messages::{Language, Message};
 use serde::Serialize;
 use tracing::error;
 use utoipa::ToSchema;
@@ -28,8 +29,7 @@ pub(crate) struct FieldError {
     pub(crate) message: String,
     /// The sentence for the patron, if the fault is in a request of theirs.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>)]
-    pub(crate) patron_message: Option<Cow<'static, str>>,
+    pub(crate) patron_message: Option<String>,
 }
 
 impl FieldError {
@@ -119,20 +119,29 @@ impl Problem {
     }
 
     /// Creates the problem that the patron may not borrow, or that no copy can be lent, with every cause. `field` is the part
-    /// of the input that is refused.
-    pub(crate) fn refused(field: &str, refusal: &Refusal) -> Self {
+    /// of the input that is refused, and `sentence` returns the one that a patron reads about a code.
+    pub(crate) fn refused(field: &str, refusal: &Refusal, sentence: impl Fn(&str) -> Option<String>) -> Self {
         let all = std::iter::once(refusal).chain(&refusal.other_refusals);
         let errors = all.map(|cause| FieldError {
-            patron_message: cause.patron_message.clone().map(Into::into),
+            patron_message: sentence(&cause.code),
             ..FieldError::new(field, cause.code.clone(), cause.explanation.clone())
         });
         let code = refusal.code.clone();
         Self {
             errors: errors.collect(),
-            patron_message: refusal.patron_message.as_deref().map(Into::into),
+            patron_message: sentence(&refusal.code).map(Into::into),
             agency: refusal.agency.clone(),
             ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, code, &*refusal.explanation)
         }
+    }
+
+    /// Creates the problem for an engine's error at a new request, with the sentences that the patron reads.
+    pub(crate) fn of_placing(error: engine::Error, language: Language) -> Self {
+        let mut problem = Self::from(error);
+        for error in &mut problem.errors {
+            error.patron_message = Message::of_fault(&error.code).text(language);
+        }
+        problem
     }
 
     /// Adds the patron request that the problem is about.
@@ -246,10 +255,7 @@ impl From<engine::Error> for Problem {
                 let duplicate = problems.iter().any(|problem| problem.code == "DUPLICATE_REQUEST");
                 let request = problems.iter().find_map(|problem| problem.request);
                 let faults = problems.into_iter();
-                let faults = faults.map(|problem| FieldError {
-                    patron_message: Some(problem.patron_message.into()),
-                    ..FieldError::new(problem.field, problem.code, problem.message)
-                });
+                let faults = faults.map(|problem| FieldError::new(problem.field, problem.code, problem.message));
                 let problem = Self::invalid(faults.collect());
                 if duplicate {
                     Self { status: StatusCode::CONFLICT, code: "DUPLICATE_REQUEST".into(), request, ..problem }

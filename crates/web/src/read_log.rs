@@ -23,7 +23,7 @@ pub(crate) struct ReadLog(Arc<Mutex<Waiting>>);
 struct Waiting {
     reads: Vec<PatronRead>,
     /// What the reads of this batch have shown to whom: the same once more adds nothing.
-    known: HashSet<(String, RequestId, String, Option<String>)>,
+    known: HashSet<(String, Vec<RequestId>, String, Option<String>)>,
     /// Whether a task will write them.
     is_scheduled: bool,
 }
@@ -33,7 +33,7 @@ impl ReadLog {
     #[allow(clippy::disallowed_methods, reason = "reads are collected by the machine's clock")]
     pub(crate) fn add(&self, store: &Store, read: PatronRead) {
         let mut waiting = self.0.lock();
-        if !waiting.known.insert((read.actor.clone(), read.request, read.shown.clone(), read.reason.clone())) {
+        if !waiting.known.insert((read.actor.clone(), read.requests.clone(), read.shown.clone(), read.reason.clone())) {
             return;
         }
         waiting.reads.push(read);

@@ -29,7 +29,7 @@ pub(crate) fn routes() -> OpenApiRouter<WebState> {
 impl Access {
     /// Notes that the caller is shown whether a patron of an agency may borrow. There is no request.
     pub(crate) fn note_preview(&self, state: &WebState, agency: AgencyCode) {
-        self.note(state, RequestId(Uuid::nil()), agency, "may_borrow", None);
+        self.note(state, Vec::new(), agency, "may_borrow", None);
     }
 
     /// Notes that the caller is shown the data of a request's patron. A call that shows none is not noted.
@@ -40,10 +40,30 @@ impl Access {
             PatronData::ShownAtPickup => "shown_at_pickup",
             PatronData::Full => "full",
         };
-        self.note(state, request.id, request.patron.agency.clone(), shown, reason);
+        self.note(state, vec![request.id], request.patron.agency.clone(), shown, reason);
     }
 
-    fn note(&self, state: &WebState, request: RequestId, agency: AgencyCode, shown: &str, reason: Option<String>) {
+    /// Notes that the caller is shown requests of one patron, whom it named. A list without any is not noted.
+    pub(crate) fn note_list(
+        &self,
+        state: &WebState,
+        requests: Vec<RequestId>,
+        agency: &AgencyCode,
+        reason: Option<String>,
+    ) {
+        if !requests.is_empty() {
+            self.note(state, requests, agency.clone(), "full", reason);
+        }
+    }
+
+    fn note(
+        &self,
+        state: &WebState,
+        requests: Vec<RequestId>,
+        agency: AgencyCode,
+        shown: &str,
+        reason: Option<String>,
+    ) {
         let at = state.engine.clock().now();
         let read = PatronRead {
             id: state.engine.ids().uuid(at),
@@ -51,7 +71,7 @@ impl Access {
             actor: self.name().to_owned(),
             origin: self.origin(),
             operation: self.operation().to_owned(),
-            request,
+            requests,
             agency,
             shown: shown.to_owned(),
             reason,
@@ -72,9 +92,12 @@ struct ReadView {
     origin: String,
     /// The operation, such as `get_request`.
     operation: String,
-    /// The request whose patron was shown; null for a preview.
+    /// The request whose patron was shown, or the first one of a list; null for a preview.
     #[schema(value_type = Option<uuid::Uuid>)]
     request_id: Option<RequestId>,
+    /// All requests that were shown, in the order of the list.
+    #[schema(value_type = Vec<uuid::Uuid>)]
+    request_ids: Vec<RequestId>,
     /// The patron's agency.
     agency: String,
     /// `full`; `shown_at_pickup` for what the patron's library shows to a pickup library; or `may_borrow` for whether the
@@ -86,10 +109,9 @@ struct ReadView {
 
 impl From<PatronRead> for ReadView {
     fn from(read: PatronRead) -> Self {
-        let PatronRead { id: _, at, actor, origin, operation, request, agency, shown, reason } = read;
-        let agency = agency.to_string();
-        let request_id = (!request.0.is_nil()).then_some(request);
-        Self { time: at, actor, origin, operation, request_id, agency, shown, reason }
+        let PatronRead { id: _, at, actor, origin, operation, requests, agency, shown, reason } = read;
+        let (request_id, agency) = (requests.first().copied(), agency.to_string());
+        Self { time: at, actor, origin, operation, request_id, request_ids: requests, agency, shown, reason }
     }
 }
 

@@ -137,14 +137,21 @@ async fn cancel_request(
     path = "/api/v1/requests/{id}/poll",
     operation_id = "poll_request",
     tag = "requests",
-    params(PathId),
+    params(PathId, IfMatch),
     responses(
         (status = 202, description = "The libraries are being polled.", body = RequestView),
         (status = 404, description = "There is none."),
+        (status = 412, description = "It isn't as `If-Match` demands."),
     )
 )]
-async fn poll_request(State(state): State<WebState>, access: Access, PathId(id): PathId) -> Accepted {
+async fn poll_request(
+    State(state): State<WebState>,
+    access: Access,
+    PathId(id): PathId,
+    if_match: IfMatch,
+) -> Accepted {
     let seen = access.request(&state, id).await?;
+    By(&access, &if_match, &seen).version()?;
     state.engine.poll_now(id).await?;
     accepted(&state, &access, &seen).await
 }

@@ -1,15 +1,23 @@
 //! The API's view of a request: a list of the fields that may be shown, not the domain's own record.
 
+use std::collections::BTreeMap;
+
 use access::PatronData;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::{IntoResponse, Response};
 use jiff::Timestamp;
 use lending::{
     Attention, Cancellation, CancelledBy, ClosureBasis, ClosureSource, EarlierSupply, Hold, HoldEnd, HoldState,
     ItemState, Loan, Patron, Refusal, RequestId, ShownPatron, Supply, Tracked, VirtualSide,
 };
+use messages::{Language, Message};
 use serde::Serialize;
 use store::{AuditRow, Listed, Stored};
 use utoipa::ToSchema;
 
+use crate::guard::Sentence;
+use crate::problem::Problem;
+use crate::views::RenderedView;
 use crate::words;
 
 /// A patron request.
@@ -64,8 +72,6 @@ pub(crate) struct RequestView {
     /// The effect that the hub executes at this moment, such as `place_hold_at_lender`; null while it waits.
     #[schema(schema_with = words::optional_effect)]
     current_effect: Option<&'static str>,
-    /// How many messages of the other libraries the caller's agencies have not read.
-    unread_messages: u64,
     /// The title in the lender's record; null before a copy is chosen.
     title: Option<String>,
     /// Its author.
@@ -105,15 +111,22 @@ pub(crate) struct RequestDetails {
     /// The history, oldest first; left out if the call doesn't want it.
     #[serde(skip_serializing_if = "Option::is_none")]
     timeline: Option<Vec<TimelineRow>>,
+    /// How many messages of the other libraries the caller's agencies have not read; left out with the history.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unread_messages: Option<u64>,
 }
 
 /// A page of requests.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct RequestList {
     /// The requests, in the order that the call asked for.
-    pub(crate) requests: Vec<RequestView>,
+    #[schema(value_type = Vec<RequestView>)]
+    pub(crate) requests: Vec<RenderedView>,
     /// The number of requests on all pages; null unless the call asked for it.
     pub(crate) total: Option<u64>,
+    /// How many messages of the other libraries the caller's agencies have not read, by the id of the request; requests
+    /// without any are left out.
+    pub(crate) unread_messages: BTreeMap<String, u64>,
     /// The `cursor` of the next page; null at the end.
     pub(crate) next: Option<String>,
 }
@@ -128,6 +141,18 @@ struct NextStepView {
     /// Until when, where a date is agreed: the end of the time on the hold shelf, or the due date.
     #[schema(value_type = Option<String>, format = DateTime)]
     by: Option<Timestamp>,
+}
+
+impl IntoResponse for RequestList {
+    /// Writes the views into room of the right size: a page has some 100 KB.
+    fn into_response(self) -> Response {
+        let bytes: usize = self.requests.iter().map(|view| view.bytes() + 1).sum();
+        let mut body = Vec::with_capacity(bytes + 200);
+        match serde_json::to_writer(&mut body, &self) {
+            Ok(()) => ([(CONTENT_TYPE, "application/json")], body).into_response(),
+            Err(_) => Problem::internal().into_response(),
+        }
+    }
 }
 
 /// What a request waits for.
@@ -398,7 +423,7 @@ struct TimelineRow {
 
 impl RequestView {
     /// Creates the view with the data of the patron that the caller sees.
-    pub(crate) fn new(listed: Listed, data: PatronData, patron_message: String) -> Self {
+    pub(crate) fn new(listed: Listed, data: PatronData, sentence: Sentence) -> Self {
         let Listed { request, version, updated_at } = listed;
         let actions = request.actions().into_iter().map(lending::Action::name).collect();
         let item_place = request.item_place();
@@ -413,7 +438,7 @@ impl RequestView {
             outcome: request.outcome.map(lending::Outcome::name),
             attention: attention(request.attention),
             conditions: request.conditions.iter().map(|condition| condition.name()).collect(),
-            patron_message,
+            patron_message: sentence.text,
             actions,
             workflow: request.workflow.name(),
             needed_until: request.needed_until.map(|day| day.to_string()),
@@ -425,7 +450,6 @@ impl RequestView {
             updated_at,
             version,
             current_effect: request.in_flight.map(lending::Effect::name),
-            unread_messages: 0,
             title,
             author,
             item_place,
@@ -441,22 +465,20 @@ impl RequestView {
             },
             pickup_code,
             lender: request.supply.map(lender),
-            earlier_lenders: request.earlier_suppliers.into_iter().map(earlier).collect(),
+            earlier_lenders: request
+                .earlier_suppliers
+                .into_iter()
+                .map(|supply| earlier(supply, sentence.language))
+                .collect(),
             borrower: borrower(request.borrower),
             pickup_side: request.pickup_side.map(|here| borrower(*here)),
             cancellation: request.cancellation.map(cancellation),
-            refusal: request.refusal.map(refusal),
+            refusal: request.refusal.map(|refused| refusal(refused, sentence.language)),
         }
     }
 }
 
 impl RequestView {
-    /// Adds how many messages the caller's agencies have not read.
-    pub(crate) fn with_unread(mut self, number: u64) -> Self {
-        self.unread_messages = number;
-        self
-    }
-
     /// Leaves out what names the patron, for lists and answers to commands.
     pub(crate) fn without_identifier(mut self) -> Self {
         let patron = &mut self.patron;
@@ -466,20 +488,15 @@ impl RequestView {
 }
 
 impl RequestDetails {
-    pub(crate) fn new(
-        stored: Stored,
-        timeline: Option<Vec<AuditRow>>,
-        data: PatronData,
-        patron_message: String,
-    ) -> Self {
-        let request = RequestView::new(stored.into(), data, patron_message);
+    pub(crate) fn new(stored: Stored, timeline: Option<Vec<AuditRow>>, data: PatronData, sentence: Sentence) -> Self {
+        let request = RequestView::new(stored.into(), data, sentence);
         let timeline = timeline.map(|rows| rows.into_iter().map(timeline_row).collect());
-        Self { request, timeline }
+        Self { request, timeline, unread_messages: None }
     }
 
     /// Adds how many messages the caller's agencies have not read.
     pub(crate) fn with_unread(self, number: u64) -> Self {
-        Self { request: self.request.with_unread(number), ..self }
+        Self { unread_messages: Some(number), ..self }
     }
 }
 
@@ -497,11 +514,11 @@ fn attention(attention: Attention) -> AttentionView {
     }
 }
 
-fn earlier(supply: EarlierSupply) -> EarlierLenderView {
+fn earlier(supply: EarlierSupply, language: Language) -> EarlierLenderView {
     EarlierLenderView {
         institution: supply.institution.to_string(),
         barcode: supply.barcode.to_string(),
-        refusal: refusal(supply.refusal),
+        refusal: refusal(supply.refusal, language),
     }
 }
 
@@ -593,12 +610,13 @@ fn cancellation(cancellation: Cancellation) -> CancellationView {
     CancellationView { by, reason: cancellation.reason }
 }
 
-fn refusal(refusal: Refusal) -> RefusalView {
-    let other_refusals = refusal.other_refusals.into_iter().map(self::refusal).collect();
+fn refusal(refusal: Refusal, language: Language) -> RefusalView {
+    let other_refusals = refusal.other_refusals.into_iter().map(|other| self::refusal(other, language)).collect();
+    let patron_message = Message::of_refusal(&refusal.code).and_then(|message| message.text(language));
     RefusalView {
         code: refusal.code,
         explanation: refusal.explanation,
-        patron_message: refusal.patron_message,
+        patron_message,
         agency: refusal.agency.map(|agency| agency.to_string()),
         other_refusals,
     }

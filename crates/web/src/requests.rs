@@ -1,12 +1,14 @@
 //! Placing, listing and reading patron requests.
 
+use std::convert::Infallible;
 use std::time::Duration;
 
 use access::{PatronData, Role};
 use axum::Json;
-use axum::extract::{FromRequestParts as _, State};
+use axum::extract::{FromRequestParts, State};
+use axum::http::StatusCode;
 use axum::http::header::{ETAG, LOCATION};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
 use engine::{NewRequest, NewTitle};
 use jiff::Timestamp;
@@ -16,7 +18,10 @@ use lending::{
     AgencyCode, Attention, Barcode, BibId, CopyRef, HoldingId, InstitutionCode, ItemId, PatronId, PickupLocationCode,
     Queue, Refusal, Request, RequestId, Status, TitleRef, Wait,
 };
-use store::{Cursor, OfAgencies, RequestFilter, Sort, Stored};
+use messages::Message;
+use store::{Cursor, OfAgencies, RequestFilter, RequestVersion, Sort, Stored};
+use utoipa::IntoParams;
+use utoipa::openapi::path::{Parameter, ParameterIn};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -24,10 +29,11 @@ use crate::field::{After, AtSide, CaseFilter, LONGEST_TEXT, List, Number, Status
 use crate::guard::{Access, Seen};
 use crate::input::{Body, Query, Read, input};
 use crate::path::PathId;
-use crate::precondition::Tag;
+use crate::precondition::{Tag, header};
 use crate::problem::Problem;
 use crate::request_view::{RequestDetails, RequestList, RequestView};
 use crate::state::WebState;
+use crate::views::Parties;
 
 pub(crate) fn routes() -> OpenApiRouter<WebState> {
     OpenApiRouter::new().routes(routes!(list_requests, place_request)).routes(routes!(get_request))
@@ -190,7 +196,7 @@ async fn place_request(
     Body(mut input): Body<NewRequestInput>,
 ) -> Result<Response, Problem> {
     // An agency that isn't the caller's is one that it doesn't know.
-    if input.is_sound("agency") && !access.owns(&input.value.agency) {
+    if input.is_sound("agency") && !may_place(&state, &access, &input.value).await? {
         let message = format!("There is no agency {}.", input.value.agency);
         input.fault("agency", "UNKNOWN_AGENCY", message);
     }
@@ -199,26 +205,42 @@ async fn place_request(
 
     let id = match state.engine.place(input.into(), access.name()).await {
         Ok(id) => id,
-        Err(error) => return Err(without_hidden_request(&state, &access, error.into()).await?),
+        Err(error) => {
+            let problem = Problem::of_placing(error, access.language());
+            return Err(without_hidden_request(&state, &access, problem).await?);
+        }
     };
     let checked = state.engine.wait(id, Duration::from_secs(wait.0.into()), is_checked);
     let stored = match state.unless_stopped(checked).await {
         Some(stored) => stored?,
         None => find(&state, id).await?,
     };
-    let sides = access.sides(&state, &stored.request).await?;
+    let sides = access.sides(&state, Parties::of(&stored.request)).await?;
     // The call itself named the patron.
-    let patron_data = access.caller().patron_data(sides, false, true);
+    let patron_data = access.shown_patron(sides, false, true);
     let place = [(LOCATION, format!("/api/v1/requests/{id}")), (ETAG, Tag::of_request(stored.version).into_header())];
     if let Some(refusal) = refused_patron(&stored.request) {
-        return Ok((place, Problem::refused("patron", refusal).about(id)).into_response());
+        let sentence = |code: &str| Message::of_refusal(code)?.text(access.language());
+        return Ok((place, Problem::refused("patron", refusal, sentence).about(id)).into_response());
     }
     if let Some(refusal) = refused_copies(&stored.request) {
-        return Ok((place, Problem::refused("copies", &refusal).about(id)).into_response());
+        let sentence = |code: &str| Message::of_refused_copy(code).text(access.language());
+        return Ok((place, Problem::refused("copies", refusal, sentence).about(id)).into_response());
     }
     let patron_message = access.patron_message(&state, &stored.request).await?;
     let view = RequestView::new(stored.into(), patron_data, patron_message).without_identifier();
     Ok((StatusCode::CREATED, place, Json(view)).into_response())
+}
+
+/// Returns whether the caller may place this request: for a patron of its own agency, or as staff for a patron who stands at
+/// their desk with an item of theirs. The engine refuses such a walk-up for the copies of another library.
+async fn may_place(state: &WebState, access: &Access, input: &NewRequestInput) -> Result<bool, Problem> {
+    let is_staff = matches!(access.caller().role(), Role::LibraryAdmin | Role::LibraryStaff);
+    if access.owns(&input.agency) || !input.expedited || !is_staff {
+        return Ok(access.owns(&input.agency));
+    }
+    let pickup = state.engine.store().pickup_location(&input.pickup_location).await?;
+    Ok(pickup.is_some_and(|pickup| access.owns(&pickup.agency)))
 }
 
 /// Notes a fault if the input names neither a title nor copies, or names the title in neither way or in both.
@@ -252,15 +274,10 @@ fn is_checked(request: &Request) -> bool {
 }
 
 /// Returns why no copy can be lent, if all copies were refused before a lender was asked for one.
-fn refused_copies(request: &Request) -> Option<Refusal> {
+fn refused_copies(request: &Request) -> Option<&Refusal> {
     let untried = request.supply.is_none() && request.earlier_suppliers.is_empty() && request.cancellation.is_none();
-    let refusal = request.refusal.as_ref().filter(|_| untried && request.patron.verified.is_some())?;
-    let for_patron = |refusal: &Refusal| {
-        let message = || "This item can't be borrowed from another library at the moment.".to_owned();
-        Some(refusal.patron_message.clone().unwrap_or_else(message))
-    };
-    let patron_message = for_patron(refusal);
-    (request.candidates.is_empty()).then(|| Refusal { patron_message, ..refusal.clone() })
+    let refusal = request.refusal.as_ref().filter(|_| untried && request.patron.verified.is_some());
+    refusal.filter(|_| request.candidates.is_empty())
 }
 
 fn refused_patron(request: &Request) -> Option<&Refusal> {
@@ -452,12 +469,12 @@ async fn list_requests(
     State(state): State<WebState>,
     access: Access,
     Query(mut query): Query<ListQuery>,
-) -> Result<Json<RequestList>, Problem> {
+) -> Result<Response, Problem> {
     let names_patron = query.value.patron.is_some();
-    access.caller().may_list(names_patron).map_err(Problem::forbidden)?;
+    access.may_list(names_patron)?;
     let institution = check_filter(&state, &access, &mut query).await?;
     let query = query.checked()?;
-    let (counted, reason) = (query.total, query.reason.clone());
+    let (counted, reason, agency) = (query.total, query.reason.clone(), query.agency.clone());
     let of = listed(&state, &access, names_patron, query.side, query.agency.as_ref()).await?;
     let now = state.engine.clock().now();
     let unread_by = query.unread.then(|| access.caller().agencies().iter().cloned().collect());
@@ -465,19 +482,15 @@ async fn list_requests(
     let filter = RequestFilter { unread_by, ..query.into_filter(institution, of, too_long) };
     let page = state.engine.store().list(&filter).await?;
     let total = if counted { Some(state.engine.store().count_requests(&filter).await?) } else { None };
-    let unread = access.all_unread_messages(&state).await?;
-    let mut requests = Vec::with_capacity(page.requests.len());
-    for listed in page.requests {
-        let number = unread.get(&listed.request.id).copied().unwrap_or_default();
-        if names_patron {
-            // The caller has said who the patron is, and learns what the patron has requested.
-            access.note_read(&state, &listed.request, PatronData::Full, reason.clone());
-        }
-        let data = access.caller().patron_data(access.sides(&state, &listed.request).await?, false, names_patron);
-        let patron_message = access.patron_message(&state, &listed.request).await?;
-        requests.push(RequestView::new(listed, data, patron_message).without_identifier().with_unread(number));
+    if let Some(agency) = agency.as_ref().filter(|_| names_patron) {
+        // The caller has said who the patron is, and learns what the patron has requested.
+        access.note_list(&state, page.requests.iter().map(|request| request.id).collect(), agency, reason);
     }
-    Ok(Json(RequestList { requests, total, next: page.next.map(|cursor| cursor.to_string()) }))
+    let requests = access.listed_views(&state, &page.requests, names_patron).await?;
+    let unread = access.all_unread_messages(&state).await?;
+    let unread = page.requests.iter().filter_map(|request| Some((request.id.to_string(), *unread.get(&request.id)?)));
+    let next = page.next.map(|cursor| cursor.to_string());
+    Ok(RequestList { requests, total, unread_messages: unread.collect(), next }.into_response())
 }
 
 input! {
@@ -501,9 +514,23 @@ input! {
 }
 
 /// The reason for which the consortium admin reads a patron's data, from the header `reason`.
-fn reason_in_header(headers: &HeaderMap) -> Option<String> {
-    let text = headers.get("reason")?.to_str().ok()?.trim();
-    (!text.is_empty()).then(|| text.chars().take(LONGEST_TEXT).collect())
+struct ReasonHeader(Option<String>);
+
+impl<S: Sync> FromRequestParts<S> for ReasonHeader {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        let text = parts.headers.get("reason").and_then(|value| value.to_str().ok()).map_or("", str::trim);
+        Ok(Self((!text.is_empty()).then(|| text.chars().take(LONGEST_TEXT).collect())))
+    }
+}
+
+impl IntoParams for ReasonHeader {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        let about =
+            "The same as the parameter `reason`, in ASCII: addresses are logged on the way, and headers are not.";
+        vec![header("reason", about, "The patron has complained.", "^[!-~]([ -~]*[!-~])?$")]
+    }
 }
 
 /// Returns whether a call names this request's patron. Identifiers of patrons know no case.
@@ -520,7 +547,7 @@ fn is_patron_of(request: &Request, named: &PatronId) -> bool {
     path = "/api/v1/requests/{id}",
     operation_id = "get_request",
     tag = "requests",
-    params(PathId, ReadQuery),
+    params(PathId, ReadQuery, ReasonHeader),
     responses(
         (status = 200, description = "The request.", body = RequestDetails),
         (status = 404, description = "There is none."),
@@ -530,24 +557,23 @@ async fn get_request(
     State(state): State<WebState>,
     access: Access,
     PathId(id): PathId,
-    headers: HeaderMap,
+    ReasonHeader(reason_in_header): ReasonHeader,
     Query(query): Query<ReadQuery>,
 ) -> Result<Response, Problem> {
     let ReadQuery { after_version, wait, patron, reason, without_timeline } = query.checked()?;
-    access.caller().may_list(patron.is_some()).map_err(Problem::forbidden)?;
+    access.may_list(patron.is_some())?;
     if wait.0 > 0 {
         // This read distinguishes an unknown request from one that is lost during the wait.
         access.request(&state, id).await?;
         let changed = state.engine.wait_for_change(id, after_version.0.into(), Duration::from_secs(wait.0.into()));
         state.unless_stopped(changed).await.transpose()?;
     }
-    let store = state.engine.store();
-    let found = if without_timeline {
-        store.shown_request(id).await?.map(|stored| (stored, None))
-    } else {
-        store.request_with_timeline(id).await?.map(|(stored, timeline)| (stored, Some(timeline)))
-    };
+    let reason = reason.or(reason_in_header);
+    if without_timeline && access.caller().role() != Role::Discovery {
+        return status(&state, &access, id, reason).await;
+    }
     let missing = || Problem::not_found("request", &id.to_string());
+    let found = state.engine.store().request_with_timeline(id).await?;
     let (stored, timeline) = found.ok_or_else(missing)?;
     let Seen { stored, sides } = access.seen(&state, stored).await?;
     // For other callers the comparison would say who the patron of another library is.
@@ -555,14 +581,43 @@ async fn get_request(
     if names_patron && !patron.is_some_and(|named| is_patron_of(&stored.request, &named)) {
         return Err(missing());
     }
-    let reason = reason.or_else(|| reason_in_header(&headers));
-    let data = access.caller().patron_data(sides, reason.is_some(), names_patron);
+    let data = access.shown_patron(sides, reason.is_some(), names_patron);
     access.note_read(&state, &stored.request, data, reason);
     let tag = [(ETAG, Tag::of_request(stored.version).into_header())];
     let patron_message = access.patron_message(&state, &stored.request).await?;
+    let timeline = (!without_timeline).then_some(timeline);
     let unread = access.unread_messages(&state, id).await?;
     let details = RequestDetails::new(stored, timeline, data, patron_message).with_unread(unread);
     Ok((tag, Json(details)).into_response())
+}
+
+/// Answers a request without its history. Most callers ask for the status again and again, and see nothing of the patron.
+async fn status(state: &WebState, access: &Access, id: RequestId, reason: Option<String>) -> Result<Response, Problem> {
+    let missing = || Problem::not_found("request", &id.to_string());
+    let store = state.engine.store();
+    let version = store.request_version(id).await?.ok_or_else(missing)?;
+    let agencies = state.engine.agencies().await?;
+    let tag = |version| [(ETAG, Tag::of_request(version).into_header())];
+    let data = |sides| access.shown_patron(sides, reason.is_some(), false);
+    if let Some(kept) = state.views.get(RequestVersion { id, version }, access.language(), &agencies) {
+        let sides = access.permitted_sides(state, id, kept.parties()).await?;
+        if matches!(data(sides), PatronData::Hidden | PatronData::PickupCode) {
+            return Ok((tag(version), Json(kept)).into_response());
+        }
+    }
+    let stored = store.shown_request(id).await?.ok_or_else(missing)?;
+    let Seen { stored, sides } = access.seen(state, stored).await?;
+    let (data, tag) = (data(sides), tag(stored.version));
+    access.note_read(state, &stored.request, data, reason);
+    match data {
+        PatronData::Hidden | PatronData::PickupCode => {
+            Ok((tag, Json(access.rendered(state, &agencies, stored.into(), data)?)).into_response())
+        }
+        PatronData::ShownAtPickup | PatronData::Full => {
+            let patron_message = access.patron_message(state, &stored.request).await?;
+            Ok((tag, Json(RequestDetails::new(stored, None, data, patron_message))).into_response())
+        }
+    }
 }
 
 /// Returns a request that the caller has placed.

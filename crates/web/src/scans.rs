@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 use jiff::Timestamp;
-use lending::{AgencyCode, Barcode, Request, ScanAct, ScanMeaning, Side};
+use lending::{AgencyCode, Barcode, Request, RequestId, ScanAct, ScanMeaning, Side};
 use serde::Serialize;
 use store::{Listed, RequestFilter};
 use utoipa::ToSchema;
@@ -15,6 +15,7 @@ use crate::input::{Body, input};
 use crate::problem::Problem;
 use crate::request_view::RequestView;
 use crate::state::WebState;
+use crate::views::{Parties, RenderedView};
 use crate::words;
 
 pub(crate) fn routes() -> OpenApiRouter<WebState> {
@@ -55,7 +56,8 @@ struct ScanView {
     #[schema(schema_with = words::optional_side)]
     side: Option<&'static str>,
     /// The request; null without one of the library.
-    request: Option<RequestView>,
+    #[schema(value_type = Option<RequestView>)]
+    request: Option<RenderedView>,
 }
 
 /// The arguments of the sentence about a scan. Those that don't apply are null.
@@ -128,7 +130,9 @@ async fn scan_item(
     }
     let ScanInput { barcode, agency } = input.checked()?;
     let filter = RequestFilter { barcode: Some(barcode), limit: MOST_REQUESTS, ..RequestFilter::default() };
-    let mut found = state.engine.store().list(&filter).await?.requests;
+    let store = state.engine.store();
+    let ids: Vec<RequestId> = store.list(&filter).await?.requests.iter().map(|request| request.id).collect();
+    let mut found = store.listed_requests(&ids).await?;
     // The open one comes first, then the one that was placed last.
     found.sort_by_key(|listed| listed.request.status.is_final());
     for listed in &found {
@@ -172,12 +176,11 @@ async fn side(
 
 async fn of_request(state: &WebState, access: &Access, listed: Listed, side: Side) -> Result<ScanView, Problem> {
     let ScanMeaning { act, message } = listed.request.scan_meaning(side);
-    let data = access.patron_data(access.sides(state, &listed.request).await?);
+    let data = access.patron_data(access.sides(state, Parties::of(&listed.request)).await?);
     let is_over = listed.request.status.is_final() || listed.request.status.is_ending();
     let arguments = ArgumentsView::of(&listed.request, data != access::PatronData::Hidden);
-    let unread = access.unread_messages(state, listed.request.id).await?;
-    let patron_message = access.patron_message(state, &listed.request).await?;
-    let request = RequestView::new(listed, data, patron_message).without_identifier().with_unread(unread);
+    let agencies = state.engine.agencies().await?;
+    let request = access.rendered(state, &agencies, listed, data)?;
     Ok(ScanView {
         result: if is_over { "over" } else { "found" },
         act: act.name(),

@@ -16,6 +16,7 @@ use crate::event_feed::EventFeed;
 use crate::exclusive::Exclusive;
 use crate::limits::{Limiters, RateLimits};
 use crate::read_log::ReadLog;
+use crate::views::Views;
 
 /// The engine behind the API, and the keys of its callers. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -32,6 +33,7 @@ pub struct Parts {
     pub(crate) proxies: Arc<Proxies>,
     pub(crate) limiters: Arc<Limiters>,
     pub(crate) reads: ReadLog,
+    pub(crate) views: Arc<Views>,
     pub(crate) events: EventFeed,
     pub(crate) index: Option<Arc<search::Index>>,
     pub(crate) catalogue: Option<catalogue::Catalogue>,
@@ -64,6 +66,7 @@ impl WebState {
             proxies: Arc::default(),
             limiters: Arc::default(),
             reads: ReadLog::default(),
+            views: Arc::default(),
             events: EventFeed::default(),
             index: None,
             catalogue: None,

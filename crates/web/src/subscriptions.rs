@@ -256,7 +256,7 @@ fn tag(subscription: &Subscription) -> Tag {
 /// Returns the subscriptions that the caller manages.
 async fn managed(state: &WebState, access: &Access) -> Result<Vec<Subscription>, Problem> {
     let mut all = state.engine.store().subscriptions().await?;
-    all.retain(|one| access.caller().may_give(one.role, &one.agencies.iter().cloned().collect()));
+    all.retain(|one| access.may_give(one.role, &one.agencies.iter().cloned().collect()));
     Ok(all)
 }
 
@@ -312,7 +312,7 @@ async fn create_subscription(
     }
     let NewSubscriptionInput { name, url, language, role, agencies } = input.checked()?;
     let agencies: BTreeSet<AgencyCode> = agencies.map(|list| list.0).unwrap_or_default().into_iter().collect();
-    if !access.caller().may_give(role, &agencies) {
+    if !access.may_give(role, &agencies) {
         let detail =
             format!("A key with the role {} makes no subscription with the role {role}.", access.caller().role());
         return Err(Problem::new(StatusCode::FORBIDDEN, "MORE_THAN_OWN_ROLE", detail));

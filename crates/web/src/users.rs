@@ -163,7 +163,7 @@ fn tag(user: &User) -> Tag {
 }
 
 fn manages(access: &Access, user: &User) -> bool {
-    access.caller().may_give(user.role, &user.agencies.iter().cloned().collect())
+    access.may_give(user.role, &user.agencies.iter().cloned().collect())
 }
 
 /// Adds a user. With `totp`, the answer contains the secret for the authenticator app, and no later one does. A library
@@ -193,7 +193,7 @@ async fn add_user(
     }
     let UserInput { name, role, agencies, password, totp } = input.checked()?;
     let agencies: BTreeSet<AgencyCode> = agencies.map(|list| list.0).unwrap_or_default().into_iter().collect();
-    if !access.caller().may_give(role, &agencies) {
+    if !access.may_give(role, &agencies) {
         let detail = format!("A key with the role {} adds no user with the role {role}.", access.caller().role());
         return Err(Problem::new(StatusCode::FORBIDDEN, "MORE_THAN_OWN_ROLE", detail));
     }

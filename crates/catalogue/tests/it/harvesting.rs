@@ -112,7 +112,7 @@ both! {
         fixture.source.put_xml("99003", 1_003, "<record><leader>x</leader></rubbish>");
         fixture.harvest(Kind::Full).await;
         fixture.harvest(Kind::Full).await;
-        let mut damage = fixture.catalogue.damage(INST, 10).await.unwrap();
+        let mut damage = fixture.catalogue.damage(INST, None, 10).await.unwrap();
         damage.sort_by(|one, other| one.local_id.cmp(&other.local_id));
         let ids: Vec<&str> = damage.iter().filter_map(|place| place.local_id.as_deref()).collect();
         assert_eq!(ids, ["99002", "99003"], "each once");
@@ -125,7 +125,7 @@ both! {
         fixture.source.put("99002", 2_000, &book("Repaired"));
         fixture.source.put("99003", 2_000, &book("Repaired"));
         fixture.harvest(Kind::Changes).await;
-        assert_eq!(fixture.catalogue.damage(INST, 10).await.unwrap(), []);
+        assert_eq!(fixture.catalogue.damage(INST, None, 10).await.unwrap(), []);
     }
 
     async fn damaged_record_fails_with_a_reason_and_the_others_are_stored(fixture) {

@@ -328,7 +328,8 @@ impl Damage {
     async fn run(self) -> Result<()> {
         let config = Config::load(self.config.as_deref())?;
         let place = Place::open(&config).await?;
-        let damage = place.catalogue.damage(&self.institution, self.limit).await.map_err(|error| failed(&error))?;
+        let damage =
+            place.catalogue.damage(&self.institution, None, self.limit).await.map_err(|error| failed(&error))?;
         place.close().await;
         let (mut views, mut lines) = (Vec::new(), Vec::new());
         for place in &damage {

@@ -55,6 +55,9 @@ pub(crate) struct Show {
 pub(crate) struct Set {
     #[command(flatten)]
     hub: HubArgs,
+    /// The version that the file was made from. If another one applies now, nothing is changed.
+    #[arg(long, value_name = "NUMBER")]
+    version: Option<i64>,
     /// A file with the policy, in TOML, or in JSON if its name ends so.
     file: PathBuf,
 }
@@ -114,7 +117,17 @@ impl Show {
 impl Set {
     async fn run(self) -> Result<()> {
         let body = json!({"policy": read(&self.file)?});
-        let set = Hub::new(&self.hub)?.call(Method::PUT, PATH, Some(&body)).await?;
+        let hub = Hub::new(&self.hub)?;
+        let (present, tag) = hub.get_with_tag(PATH).await?;
+        if let Some(version) = self.version
+            && present["version"] != version
+        {
+            return Err(has_changed(&present, &format!("The file was made from version {version}.")));
+        }
+        let Some(set) = hub.put_if_unchanged(PATH, &body, tag).await? else {
+            let present = hub.get(PATH).await?;
+            return Err(has_changed(&present, "Somebody set it at the same moment."));
+        };
         print_result(&set, || format!("{} applies to the next choice.", state_of(&set)));
         Ok(())
     }
@@ -157,6 +170,12 @@ fn as_toml(policy: &Value) -> Result<String> {
     };
     let policy: SupplierPolicy = serde_json::from_value(policy.clone()).map_err(|_| unreadable())?;
     toml::to_string(&policy).map_err(|_| unreadable())
+}
+
+/// Returns the failure for a policy that somebody else has set.
+fn has_changed(present: &Value, why: &str) -> Failure {
+    Failure::new(format!("The policy has changed, and nothing was set. {why} It is now: {}.", state_of(present)))
+        .advice("Read it with `consort policy show`, put your change into it, and set that.")
 }
 
 fn state_of(shown: &Value) -> String {

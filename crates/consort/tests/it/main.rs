@@ -11,6 +11,7 @@ mod crash;
 mod demo;
 mod disk;
 mod errors;
+mod events;
 #[cfg(feature = "failpoints")]
 mod harvest_kills;
 mod keeping;

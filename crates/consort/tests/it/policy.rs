@@ -27,6 +27,12 @@ async fn policy_is_shown_tried_set_and_kept_in_versions_from_the_command_line() 
     assert!(versions.contains("own_library, availability, distance, load"), "{versions}");
     assert!(complaint(&processes.consort(&["policy", "show", "--version", "7"])).contains("no version 7"));
 
+    // Version 1 was edited, and somebody has set version 2 meanwhile.
+    let said = complaint(&processes.consort(&["policy", "set", path, "--version", "1"]));
+    assert!(said.contains("was made from version 1") && said.contains("Version 2, set by"), "{said}");
+    assert!(said.contains("consort policy show"), "{said}");
+    assert!(processes.output(&["policy", "show"]).starts_with("# Version 2"));
+
     std::fs::write(&file, "criteria = [{ by = \"weather\" }]\n").unwrap();
     let said = complaint(&processes.consort(&["policy", "set", path]));
     assert!(said.contains("line 1") && said.contains("docs/choice-of-supplier.md"), "{said}");

@@ -3,11 +3,11 @@
 use askama::Template;
 use axum::extract::Query;
 use axum::response::{IntoResponse as _, Redirect};
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
 
 use crate::frame::Frame;
 use crate::page::{Page, show};
+use crate::query::encoded;
 use crate::requests::model::{RequestList, RequestView};
 use crate::status::{self, Pill};
 use crate::visitor::Visitor;
@@ -140,10 +140,6 @@ fn other(visitor: &Visitor, request: &RequestView, is_lending: bool) -> String {
         let lender = request.lender.as_ref();
         lender.map(|lender| visitor.libraries.of_institution(&lender.institution).to_owned()).unwrap_or_default()
     }
-}
-
-fn encoded(text: &str) -> String {
-    utf8_percent_encode(text, NON_ALPHANUMERIC).to_string()
 }
 
 /// What somebody typed or scanned into the search of the bar.

@@ -93,6 +93,8 @@ impl Patron {
 pub(crate) struct Pickup {
     pub(crate) code: String,
     pub(crate) name: String,
+    #[serde(default)]
+    pub(crate) route: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -100,6 +102,8 @@ pub(crate) struct Lender {
     pub(crate) institution: String,
     pub(crate) library: String,
     pub(crate) location: String,
+    #[serde(default)]
+    pub(crate) call_number: Option<String>,
     pub(crate) barcode: String,
     pub(crate) item_state: String,
     pub(crate) item_state_detail: Option<String>,

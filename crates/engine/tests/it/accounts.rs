@@ -38,7 +38,6 @@ fn codes(request: &Request) -> Vec<String> {
     let refusal = request.refusal.as_ref().unwrap();
     assert_eq!(request.status, Status::Finalised);
     assert!(refusal.explanation.ends_with('.'), "{}", refusal.explanation);
-    assert!(refusal.patron_message.as_ref().is_some_and(|sentence| sentence.ends_with('.')));
     [refusal].into_iter().chain(&refusal.other_refusals).map(|refusal| refusal.code.clone()).collect()
 }
 

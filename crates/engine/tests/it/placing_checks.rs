@@ -18,7 +18,6 @@ both! {
         let refusal = request.refusal.unwrap();
         assert_eq!((refusal.code.as_str(), request.status), ("PICKUP_WITHOUT_HOLD_SHELF", Status::Finalised));
         assert_eq!(request.outcome, Some(Outcome::Cancelled));
-        assert_eq!(refusal.patron_message.as_deref(), Some("Please choose another place to collect the item."));
         assert!(refusal.explanation.contains("BORROW NOSHELF"), "{}", refusal.explanation);
         assert!(world.sim.calls(LENDER).unwrap().is_empty());
     }

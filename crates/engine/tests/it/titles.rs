@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use alma_sim::{Fault, FaultKind, presets};
 use engine::{CatalogueTitle, NewRequest, NewTitle, RecordCopies, TitleRecord, Titles};
+use lending::supplier::ReasonCode;
 use lending::{CopyState, HeldCopy, ItemType, Outcome, Refusal, Status, Title, TitleRef, Volume};
 
 use crate::world::{BORROWER, LENDER, OTHER, World, both, copy};
@@ -16,6 +17,7 @@ const PLACE_HOLD: &str = "POST /bibs/{mms_id}/holdings/{holding_id}/items/{item_
 pub(crate) struct Catalogue {
     title: Mutex<Option<CatalogueTitle>>,
     answers: Mutex<Vec<RecordCopies>>,
+    forgotten: Mutex<Vec<TitleRecord>>,
 }
 
 #[async_trait::async_trait]
@@ -35,9 +37,18 @@ impl Titles for Catalogue {
         let answers = self.answers.lock().unwrap();
         answers.iter().filter(|answer| records.contains(&answer.record)).cloned().collect()
     }
+
+    fn forget(&self, record: &TitleRecord) {
+        self.forgotten.lock().unwrap().push(record.clone());
+    }
 }
 
 impl Catalogue {
+    /// Takes the records whose copies were forgotten.
+    pub(crate) fn take_forgotten(&self) -> Vec<TitleRecord> {
+        std::mem::take(&mut *self.forgotten.lock().unwrap())
+    }
+
     pub(crate) fn set_state(&self, institution: &str, state: &CopyState) {
         let mut answers = self.answers.lock().unwrap();
         for answer in answers.iter_mut().filter(|answer| answer.record.institution.as_str() == institution) {
@@ -86,7 +97,11 @@ pub(crate) fn catalogue(world: &World) -> Arc<Catalogue> {
     let answers = vec![of(LENDER, 1), of(OTHER, 2)];
     let records = answers.iter().map(|answer| answer.record.clone()).collect();
     let title = CatalogueTitle { id: "t1".to_owned(), title: Title::bounded("Cats & dogs", None), records };
-    let catalogue = Arc::new(Catalogue { title: Mutex::new(Some(title)), answers: Mutex::new(answers) });
+    let catalogue = Arc::new(Catalogue {
+        title: Mutex::new(Some(title)),
+        answers: Mutex::new(answers),
+        forgotten: Mutex::default(),
+    });
     world.engine.set_titles(Arc::<Catalogue>::clone(&catalogue));
     catalogue
 }
@@ -225,7 +240,7 @@ both! {
         let preview = world.engine.preview(for_the_title(&world)).await.unwrap();
         assert!(!preview.is_possible());
         let Some(engine::PatronTerms::MayNot(reasons)) = preview.patron else { panic!("{:?}", preview.patron) };
-        assert_eq!(reasons[0].0.code, "PATRON_EXPIRED");
+        assert_eq!(reasons[0].code, "PATRON_EXPIRED");
         let unknown = NewRequest { agency: "NOWHERE".into(), ..for_the_title(&world) };
         let preview = world.engine.preview(unknown).await.unwrap();
         assert_eq!(preview.faults[0].code, "UNKNOWN_AGENCY");
@@ -244,6 +259,80 @@ both! {
         let supply = placed.supply.unwrap();
         assert!(supply.queued && supply.lent_to_another, "{supply:?}");
         assert!(supply.hold.open().is_some(), "its hold waits for the item");
+    }
+
+    async fn preview_leaves_out_copies_that_the_patrons_library_cannot_represent_as_the_request_does(world) {
+        catalogue(&world);
+        world.change_more(BORROWER, "material_types", serde_json::json!({"map": "BOOK"})).await;
+        let preview = world.engine.preview(for_the_title(&world)).await.unwrap();
+        assert!(!preview.is_possible());
+        let codes = |choice: &lending::supplier::Choice| {
+            choice.left_out.iter().map(|copy| copy.reason.code).collect::<Vec<ReasonCode>>()
+        };
+        assert_eq!(codes(&preview.choice.unwrap().record.choice), [ReasonCode::TypeUnmapped; 2]);
+        let placed = world.place_as(for_the_title(&world)).await;
+        assert_eq!((placed.outcome, placed.earlier_suppliers.len()), (Some(Outcome::NotSupplied), 0));
+        let choices = world.engine.store().choices_of(world.id).await.unwrap();
+        assert_eq!(codes(&choices[0].record.choice), [ReasonCode::TypeUnmapped; 2]);
+    }
+
+    async fn request_for_a_title_goes_to_another_library_than_the_one_where_the_patron_collects(world) {
+        catalogue(&world);
+        world.set_rules(OTHER, "OTHER", lending::Rules { allows_visiting_pickup: true, ..lending::Rules::default() }).await;
+        world.add_pickup_location(OTHER, "OTHER", "MAIN").await;
+        let placing = NewRequest { pickup_location: "OTHER-MAIN".into(), ..for_the_title(&world) };
+        let preview = world.engine.preview(placing.clone()).await.unwrap();
+        let left_out = &preview.choice.as_ref().unwrap().record.choice.left_out;
+        assert_eq!(left_out.len(), 1, "{left_out:?}");
+        assert_eq!(left_out[0].reason.code, ReasonCode::PickupAtLender);
+        let placed = world.place_as(placing).await;
+        assert_eq!(placed.supply.unwrap().institution.as_str(), LENDER);
+    }
+
+    async fn copy_that_staff_choose_goes_through_the_choice_and_overrides_a_suspension(world) {
+        let catalogue = catalogue(&world);
+        let first = world.place_as(for_the_title(&world)).await.supply.unwrap().institution;
+        let (other, code, number) = if first.as_str() == LENDER { (OTHER, "OTHER", 2) } else { (LENDER, "LEND", 1) };
+        let suspended_until = Some("2099-12-31".parse().unwrap());
+        world.set_rules(other, code, lending::Rules { suspended_until, ..lending::Rules::default() }).await;
+        let another = |world: &World| {
+            let copy = Some(copy(other, &presets::barcode(other, 'M', number)));
+            let wanted = engine::AnotherLender { copy, ..engine::AnotherLender::default() };
+            let (engine, id) = (world.engine.clone(), world.id);
+            async move { engine.ask_another_lender(id, wanted, "staff").await }
+        };
+        let title = catalogue.title.lock().unwrap().take();
+        assert!(matches!(another(&world).await, Err(engine::Error::Catalogue(_))), "nothing is given up");
+        *catalogue.title.lock().unwrap() = title;
+        another(&world).await.unwrap();
+        world.until_it("the other lender has a hold", |request| {
+            request.supply.as_ref().is_some_and(|supply| supply.institution.as_str() == other && supply.hold.open().is_some())
+        }).await;
+        let choices = world.engine.store().choices_of(world.id).await.unwrap();
+        let choice = &choices.last().unwrap().record.choice;
+        assert_eq!(choices.len(), 2);
+        assert_eq!((choice.ranked.len(), choice.ranked[0].reason.code), (1, ReasonCode::StaffChoice));
+    }
+
+    async fn message_about_a_record_makes_the_availability_cache_forget_it(world) {
+        let catalogue = catalogue(&world);
+        crate::webhooks::with_webhook(&world, LENDER).await;
+        catalogue.take_forgotten();
+        let bib = serde_json::json!({"mms_id": "991"});
+        for (number, (action, part, record)) in [
+            ("ITEM", "item", serde_json::json!({"bib_data": {"mms_id": "991"}, "item_data": {"pid": "23"}})),
+            ("LOAN", "item_loan", serde_json::json!({"mms_id": "991", "loan_id": "7", "item_id": "23"})),
+            ("REQUEST", "user_request", serde_json::json!({"mms_id": "991", "request_id": "8"})),
+            ("BIB", "bib", bib),
+        ].into_iter().enumerate() {
+            let body = serde_json::json!({"id": format!("m{number}"), "action": action, part: record});
+            crate::webhooks::send(&world, LENDER, &body).await.unwrap();
+            let expected = TitleRecord { institution: LENDER.into(), bib: "991".into() };
+            assert_eq!(catalogue.take_forgotten(), [expected], "{action}");
+        }
+        let unsigned = serde_json::json!({"id": "m9", "action": "BIB", "bib": {"mms_id": "991"}}).to_string();
+        assert!(world.engine.receive_webhook(&LENDER.into(), |_| None, unsigned.as_bytes()).await.is_err());
+        assert!(catalogue.take_forgotten().is_empty());
     }
 
     async fn preview_of_named_copies_reads_them_until_one_can_be_lent(world) {

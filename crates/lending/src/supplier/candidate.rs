@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::copy::CopyRef;
+use crate::copy::{CopyRef, ItemType};
 use crate::held_copy::{CopyState, HeldCopy};
 use crate::ids::{AgencyCode, BibId, InstitutionCode, PickupLocationCode};
 use crate::rules::Rules;
@@ -27,6 +27,27 @@ pub struct Candidate {
     /// When the institution's system answered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub answered_at: Option<Timestamp>,
+    /// The type that an institution has no counterpart for, so that it can't represent the copy or the patron.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unmapped: Option<UnmappedType>,
+}
+
+/// A type that an institution can't represent: its settings map it to none of its own.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum UnmappedType {
+    /// The copy's item type.
+    Item {
+        /// The item type.
+        item_type: ItemType,
+        /// The institution of the patron or of the pickup location, which would hold a virtual item.
+        institution: InstitutionCode,
+    },
+    /// The patron's type. It isn't named: a choice says nothing about the patron.
+    Patron {
+        /// The institution of the lender or of the pickup location, which would have a virtual patron.
+        institution: InstitutionCode,
+    },
 }
 
 impl Candidate {

@@ -41,6 +41,10 @@ pub enum ReasonCode {
     ItemTypeUnmapped,
     /// The library system doesn't allow the loan of the copy.
     CopyNotLendable,
+    /// An institution that takes part has no counterpart for the copy's item type or the patron's type.
+    TypeUnmapped,
+    /// The copy's library is where the patron would collect it, and lends it there itself.
+    PickupAtLender,
     /// The copy is another volume than the wanted one.
     VolumeDiffers,
     /// The record has no such volume.

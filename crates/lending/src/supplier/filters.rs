@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
-use super::candidate::{Candidate, Lender, Wish};
+use super::candidate::{Candidate, Lender, UnmappedType, Wish};
 use super::explanation::{Reason, ReasonCode};
 use super::policy::{SupplierPolicy, UnknownCopies};
 use super::ranking::Standing;
@@ -84,6 +84,8 @@ impl<'a> Facts<'a> {
     pub(super) fn reason_against(&self, offer: &Offer<'_>) -> Option<Reason> {
         self.against_by_request(offer)
             .or_else(|| against_copy(offer))
+            .or_else(|| against_unmapped(offer))
+            .or_else(|| self.against_pickup(offer))
             .or_else(|| self.against_volume(offer))
             .or_else(|| self.against_lenders(offer))
             .or_else(|| self.against_unknown(offer))
@@ -112,6 +114,16 @@ impl<'a> Facts<'a> {
         was_tried.then(|| {
             let explanation = "Its lender had a hold for this request before, and didn't supply the item.";
             Reason::new(ReasonCode::LenderTried, explanation)
+        })
+    }
+
+    /// Returns the reason against a copy of the institution where a patron of another one would collect it.
+    fn against_pickup(&self, offer: &Offer<'_>) -> Option<Reason> {
+        let lender = &offer.candidate.institution;
+        (*lender == self.wish.pickup_institution && *lender != self.wish.institution).then(|| {
+            let explanation = "The patron would collect it at its own library, which lends it there itself. Another pickup \
+                               location would do.";
+            Reason::new(ReasonCode::PickupAtLender, explanation)
         })
     }
 
@@ -245,6 +257,20 @@ fn against_copy(offer: &Offer<'_>) -> Option<Reason> {
         let explanation = "The hub has no item type for it. Add its type to the institution's item_types.";
         Reason::new(ReasonCode::ItemTypeUnmapped, explanation)
     })
+}
+
+fn against_unmapped(offer: &Offer<'_>) -> Option<Reason> {
+    let explanation = match offer.candidate.unmapped.as_ref()? {
+        UnmappedType::Item { item_type, institution } => format!(
+            "The institution {institution} has no material type for the item type {:?}, so it can't represent the item. \
+             Add the type to its material_types.",
+            item_type.0
+        ),
+        UnmappedType::Patron { institution } => format!(
+            "The institution {institution} has no user group for the patron's type. Add the type to its user_groups."
+        ),
+    };
+    Some(Reason::new(ReasonCode::TypeUnmapped, explanation))
 }
 
 /// Finds the copies of the wanted volume, record by record: each library describes its volumes in its own way.

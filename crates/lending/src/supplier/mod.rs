@@ -17,7 +17,7 @@ mod ranking;
 mod record;
 mod trial;
 
-pub use candidate::{Balance, Candidate, Coordinates, Lender, Place, Wish};
+pub use candidate::{Balance, Candidate, Coordinates, Lender, Place, UnmappedType, Wish};
 pub use choose::{Choice, LeftOutCopy, RankedCopy, choose};
 pub use explanation::{DecidedBy, Reason, ReasonCode};
 pub use policy::{Criterion, CriterionName, LenderTerms, SupplierPolicy, UnknownCopies};

@@ -23,7 +23,8 @@ pub(super) fn open(
     if message.institution.as_ref().is_some_and(|named| !named.eq_ignore_ascii_case(institution.as_str())) {
         return Err(WebhookRejection::OtherInstitution);
     }
-    Ok(WebhookMessage { id: message.id.clone(), at: message.time, hint: hint(&message) })
+    let bib = message.mms_id.as_ref().map(|id| id.as_str().into());
+    Ok(WebhookMessage { id: message.id.clone(), at: message.time, hint: hint(&message), bib })
 }
 
 fn hint(message: &webhook::Message) -> Option<Hint> {

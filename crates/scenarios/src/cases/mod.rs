@@ -14,6 +14,7 @@ mod queues;
 mod resupplying;
 mod skipped_scans;
 mod staff_acts;
+mod titles;
 mod unreadable;
 mod volumes;
 mod while_out;
@@ -70,6 +71,7 @@ pub fn all() -> Vec<Scenario> {
     all.extend(staff_acts::LIST);
     all.extend(resupplying::LIST);
     all.extend(volumes::LIST);
+    all.extend(titles::LIST);
     all.extend(patrons::LIST);
     all.extend(queues::LIST);
     all.extend(skipped_scans::LIST);

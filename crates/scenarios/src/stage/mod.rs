@@ -16,6 +16,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::future::BoxFuture;
 use lending::Side;
 use serde_json::json;
 
@@ -87,6 +88,9 @@ pub type Observer = Arc<dyn Fn(&StageEvent) + Send + Sync>;
 /// A function that moves the hub's clock ahead, if its host can.
 pub type MoveTime = Arc<dyn Fn(Duration) + Send + Sync>;
 
+/// A function that lists a title in the hub's catalogue, with its records: institution and record.
+pub type ListTitle = Arc<dyn Fn(String, Vec<(String, String)>) -> BoxFuture<'static, ()> + Send + Sync>;
+
 /// A patron's wish.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RequestInput {
@@ -96,6 +100,8 @@ pub struct RequestInput {
     pub copies: Vec<(usize, String)>,
     /// A record of the first lender, any copy of which will do; it comes after the copies.
     pub record: Option<String>,
+    /// The id of a title that [`Stage::list_title`] has listed, in place of copies.
+    pub title: Option<String>,
     /// The wanted volume.
     pub volume: Option<String>,
     /// Barcode of a copy of the patron's own institution, which comes first.
@@ -119,6 +125,7 @@ pub struct Stage {
     calls_per_second: u32,
     observer: Option<Observer>,
     move_time: Option<MoveTime>,
+    list_title: Option<ListTitle>,
     request: Option<String>,
     wish: Option<RequestInput>,
     /// The number of records at the lenders and the borrower before the request.
@@ -146,6 +153,7 @@ impl Stage {
             calls_per_second: 25,
             observer: None,
             move_time: None,
+            list_title: None,
             request: None,
             wish: None,
             before: [CreatedRecords::default(); 3],
@@ -166,6 +174,25 @@ impl Stage {
     pub fn moving_time_by(mut self, move_time: MoveTime) -> Self {
         self.move_time = Some(move_time);
         self
+    }
+
+    /// Lets scenarios list titles in the hub's catalogue.
+    #[must_use]
+    pub fn listing_titles_by(mut self, list_title: ListTitle) -> Self {
+        self.list_title = Some(list_title);
+        self
+    }
+
+    /// Lists a title of which both lenders have a record.
+    ///
+    /// # Errors
+    /// The hub's host can't list titles.
+    pub async fn list_title(&self, id: &str, records: [&str; 2]) -> Result<()> {
+        let list = self.list_title.as_ref();
+        let list = list.ok_or_else(|| Failure::new("The catalogue of this hub can't be written."))?;
+        let held = self.lenders.iter().zip(records);
+        list(id.to_owned(), held.map(|(alma, record)| (alma.institution.clone(), record.to_owned())).collect()).await;
+        Ok(())
     }
 
     /// Sets the limit of calls per second that the hub keeps to at each Alma; 25 by default.
@@ -237,22 +264,7 @@ impl Stage {
     /// The hub can't be reached. A refusal is the inner error.
     pub async fn try_to_place(&mut self, wish: &RequestInput) -> Result<Result<(), NotPlaced>> {
         self.before = [self.lenders[0].made().await?, self.lenders[1].made().await?, self.borrower.made().await?];
-        let own = wish.own.iter().map(|barcode| (&self.borrower, barcode));
-        let others = wish.copies.iter().filter_map(|(lender, barcode)| Some((self.lenders.get(*lender)?, barcode)));
-        let record = wish.record.iter().map(|bib| json!({"institution": self.lenders[0].institution, "bib": bib}));
-        let copies: Vec<_> = own
-            .chain(others)
-            .map(|(alma, barcode)| json!({"institution": alma.institution, "barcode": barcode}))
-            .chain(record)
-            .collect();
-        let pickup = wish.pickup.as_deref().unwrap_or(PICKUP);
-        let mut body = json!({"agency": AGENCY, "patron": wish.patron, "pickup_location": pickup, "copies": copies});
-        if let Some(volume) = &wish.volume {
-            body["volume"] = json!(volume);
-        }
-        if wish.expedited {
-            body["expedited"] = json!(true);
-        }
+        let body = self.body_of(wish);
         self.narrate(Actor::Patron, "asks for the book");
         let placed = self.hub.place(&body).await?;
         self.wish = Some(wish.clone());
@@ -267,6 +279,31 @@ impl Stage {
                 Ok(Err(refused))
             }
         }
+    }
+
+    /// Returns a wish as the API takes it.
+    pub fn body_of(&self, wish: &RequestInput) -> serde_json::Value {
+        let own = wish.own.iter().map(|barcode| (&self.borrower, barcode));
+        let others = wish.copies.iter().filter_map(|(lender, barcode)| Some((self.lenders.get(*lender)?, barcode)));
+        let record = wish.record.iter().map(|bib| json!({"institution": self.lenders[0].institution, "bib": bib}));
+        let copies: Vec<_> = own
+            .chain(others)
+            .map(|(alma, barcode)| json!({"institution": alma.institution, "barcode": barcode}))
+            .chain(record)
+            .collect();
+        let pickup = wish.pickup.as_deref().unwrap_or(PICKUP);
+        let mut body = json!({"agency": AGENCY, "patron": wish.patron, "pickup_location": pickup});
+        match &wish.title {
+            Some(title) => body["title"] = json!({"id": title}),
+            None => body["copies"] = json!(copies),
+        }
+        if let Some(volume) = &wish.volume {
+            body["volume"] = json!(volume);
+        }
+        if wish.expedited {
+            body["expedited"] = json!(true);
+        }
+        body
     }
 
     /// Returns the id of the scenario's request.

@@ -212,7 +212,7 @@ both! {
             actor: "admin".to_owned(),
             origin: "192.0.2.1".to_owned(),
             operation: "get_request".to_owned(),
-            request: lending::example::placed().id,
+            requests: (1..=number % 3).map(|number| lending::RequestId(Uuid::from_u128(number))).collect(),
             agency: agency.into(),
             shown: "full".to_owned(),
             reason: Some("canary-reason".to_owned()),
@@ -233,8 +233,17 @@ both! {
                 assert!(!String::from_utf8_lossy(&bytes).contains("canary-reason"));
             }
         }
-        commit(&fixture.store, |unit| unit.prune_patron_reads(noon(3))).await.unwrap();
-        assert_eq!(listed(None, None).await, [all[2].clone()]);
+        let of = async |number| {
+            let requests = [lending::RequestId(Uuid::from_u128(number))];
+            fixture.store.reads_of_requests(&"AXB".into(), &requests).await.unwrap()
+        };
+        assert_eq!(of(1).await, all[..2], "the second one is a list");
+        assert_eq!((of(2).await, of(3).await), (vec![all[1].clone()], Vec::new()));
+        for left in [&all[1..], &all[2..], &all[2..]] {
+            commit(&fixture.store, |unit| _ = unit.prune_patron_reads(noon(3), 1)).await.unwrap();
+            let newest: Vec<_> = left.iter().rev().cloned().collect();
+            assert_eq!(listed(None, None).await, newest);
+        }
     }
 
     async fn user_has_a_session_until_it_expires_or_the_user_is_disabled(fixture) {

@@ -169,6 +169,12 @@ both! {
         // It fails for good, and the next one of its request follows.
         commit(store, |unit| unit.fail_delivery(&due[0], "it answered 500", None, noon(5))).await.unwrap();
         assert_eq!(store.count_deliveries("one").await.unwrap(), (1, 1));
+        commit(store, |unit| unit.insert_event(&event(3, 4, 0))).await.unwrap();
+        store.place_events().await.unwrap();
+        let queues = store.delivery_queues().await.unwrap();
+        let queue = &queues[0];
+        assert_eq!((queues.len(), queue.active, queue.pending, queue.dead), (1, true, 2, 1), "one event isn't planned");
+        assert_eq!(queue.oldest, Some(noon(0)));
         let due = store.due_deliveries("one", noon(30), 10).await.unwrap();
         assert_eq!(due.iter().map(|one| one.position).collect::<Vec<_>>(), [2]);
         let dead = store.dead_letters("one", 0, 10).await.unwrap();

@@ -29,7 +29,7 @@ async fn counts(fixture: &Fixture, of: Option<&OfAgencies>, seconds: i64) -> Vec
 async fn listed(fixture: &Fixture, filter: RequestFilter) -> Vec<u128> {
     let page = fixture.store.list(&filter).await.unwrap();
     assert_eq!(fixture.store.count_requests(&filter).await.unwrap(), page.requests.len() as u64);
-    page.requests.iter().map(|listed| listed.request.id.0.as_u128()).collect()
+    page.requests.iter().map(|listed| listed.id.0.as_u128()).collect()
 }
 
 both! {
@@ -86,7 +86,7 @@ both! {
             let mut seen = Vec::new();
             loop {
                 let page = fixture.store.list(&filter).await.unwrap();
-                seen.extend(page.requests.iter().map(|listed| listed.request.id.0.as_u128()));
+                seen.extend(page.requests.iter().map(|listed| listed.id.0.as_u128()));
                 let Some(next) = page.next else { break };
                 filter.after = Some(next);
             }

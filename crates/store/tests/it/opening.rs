@@ -21,6 +21,34 @@ both! {
         assert!(second.request(lending::example::placed().id).await.unwrap().is_some());
     }
 
+    async fn titles_of_an_earlier_program_are_brought_in_order_and_sorted_alike_everywhere(fixture) {
+        let titles = ["\u{00e9}t\u{00e9}", "zoo", "Zebra", "a b", "A-b", "\u{00c4}rger  mit\u{00a0}\u{00dc}bel", "\u{041c}\u{0438}\u{0440}"];
+        for (number, title) in (1..).zip(titles) {
+            let mut request = lending::example::placed();
+            request.id = lending::RequestId(uuid::Uuid::from_u128(number));
+            request.title = Some(lending::Title { title: title.to_owned(), author: None });
+            commit(&fixture.store, |unit| _ = unit.insert_request(&request, &[], noon(0)).unwrap()).await.unwrap();
+        }
+        let (database, key) = (fixture.database.clone(), fixture.key.clone());
+        fixture.store.close().await;
+        drop(fixture.store);
+        // As SQLite's LOWER leaves them.
+        let sql = "UPDATE patron_request SET title = '\u{00c4}rger  mit\u{00a0}\u{00dc}bel' WHERE title LIKE '%rger%'; \
+                   UPDATE patron_request SET title = '\u{041c}\u{0438}\u{0440}' WHERE id LIKE '%7'; \
+                   INSERT INTO setting (name, value) VALUES ('titles_in_order_to', '')";
+        behind_its_back(&database, sql).await.unwrap();
+        let store = Store::open(&database, key, StdRng::seed_from_u64(1)).await.unwrap();
+        let of = async |title: &str| {
+            let filter = RequestFilter { title: Some(title.to_owned()), ..RequestFilter::default() };
+            store.requests(&filter).await.unwrap().requests.len()
+        };
+        assert_eq!((of("\u{00e4}RGER mit \u{00fc}bel").await, of("\u{043c}\u{0438}\u{0440}").await), (1, 1));
+        let by_title = RequestFilter { sort: store::Sort::Title, ..RequestFilter::default() };
+        let sorted = store.requests(&by_title).await.unwrap().requests.into_iter();
+        let numbers: Vec<u128> = sorted.map(|stored| stored.request.id.0.as_u128()).collect();
+        assert_eq!(numbers, [4, 5, 3, 2, 6, 1, 7]);
+    }
+
     async fn another_key_is_refused_with_what_to_do(fixture) {
         let database = fixture.database.clone();
         fixture.store.close().await;

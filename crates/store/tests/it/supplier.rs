@@ -37,6 +37,7 @@ fn record(number: u128) -> ChoiceRecord {
         bib: "991".into(),
         copy: None,
         answered_at: None,
+        unmapped: None,
     };
     let lender = Lender::with_rules("01LEND".into(), Some("LEND".into()), &Rules::default(), noon(0));
     ChoiceRecord::new(&SupplierPolicy::default(), wish, vec![candidate], vec![lender], noon(0))

@@ -184,3 +184,35 @@ async fn read_of_a_patron_is_logged_with_its_reason_and_shown_to_the_patrons_lib
     let second = get(&hub, KEY, &format!("reads?limit=1&cursor={}", first["next"].as_str().unwrap())).await.body;
     assert_eq!((&first["reads"][0], &second["reads"][0], &second["next"]), (newest, oldest, &Value::Null));
 }
+
+#[tokio::test]
+async fn list_of_a_named_patron_is_one_read_of_all_its_requests() {
+    let hub = hub().await;
+    hub.put("/api/v1/institutions/01BORROW", &institution(DEAD)).await;
+    hub.put("/api/v1/agencies/BORROW", &json!({"name": "A Library", "institution": "01BORROW"})).await;
+    let mut unit = hub.store.unit();
+    for number in 1..=3 {
+        let mut request = Request { id: RequestId(Uuid::from_u128(number)), ..example::placed() };
+        request.patron.identifier = "canary-patron-4711".into();
+        unit.insert_request(&request, &[], example::noon()).unwrap();
+    }
+    hub.store.commit(unit).await.unwrap();
+    let list = get(&hub, BORROW_STAFF, "requests?agency=BORROW&patron=canary-patron-4711").await;
+    let listed: Vec<&Value> = list.body["requests"].as_array().unwrap().iter().map(|request| &request["id"]).collect();
+    assert_eq!(listed.len(), 3, "{}", list.text);
+    assert_eq!(get(&hub, BORROW_STAFF, "requests?agency=BORROW&patron=nobody").await.status, 200);
+    let written = async {
+        loop {
+            let reads = get(&hub, KEY, "reads").await.body;
+            if !reads["reads"].as_array().unwrap().is_empty() {
+                return reads;
+            }
+        }
+    };
+    let reads = tokio::time::timeout(std::time::Duration::from_secs(30), written).await.unwrap();
+    assert_eq!(reads["reads"].as_array().unwrap().len(), 1, "{reads}");
+    let read = &reads["reads"][0];
+    assert_eq!(read["request_ids"].as_array().unwrap().iter().collect::<Vec<_>>(), listed);
+    assert_eq!((&read["request_id"], &read["operation"]), (listed[0], &json!("list_requests")));
+    assert!(!reads.to_string().contains("canary"), "{reads}");
+}

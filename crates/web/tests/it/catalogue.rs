@@ -3,12 +3,16 @@
 use std::sync::Arc;
 
 use access::{Caller, Role};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use catalogue::{Catalogue, HarvestSettings};
 use marc::{CompactRecord, Format, Record};
 use search::{Change, Document, Index, Member};
 use serde_json::json;
+use store::Database;
 use web::{ApiKeys, WebState};
 
-use crate::harness::{Hub, KEY};
+use crate::harness::{DEAD, Hub, KEY, institution};
 
 const MONITORING_KEY: &str = "key-of-the-monitoring-system";
 const DISCOVERY_KEY: &str = "key-of-a-discovery-system";
@@ -121,6 +125,35 @@ async fn hub_without_a_catalogue_says_so() {
         hub.get(&format!("/api/v1/catalogue/{path}")).await.is_problem(409, "NO_CATALOGUE");
     }
     hub.get("/sru").await.is_problem(409, "NO_CATALOGUE");
+}
+
+#[tokio::test]
+async fn records_that_could_not_be_read_are_listed_page_by_page_with_their_bytes() {
+    let directory = tempfile::tempdir().unwrap();
+    let database = Database::Sqlite(directory.path().join("catalogue.db"));
+    let catalogue = Catalogue::open(&database, None).await.unwrap();
+    let hub = Hub::start_with(|state| state.with_catalogue(catalogue.clone())).await;
+    hub.put("/api/v1/institutions/01NORTH", &institution(DEAD)).await;
+    let settings = json!({"harvest": {"url": "http://127.0.0.1:1/oai"}});
+    let settings = HarvestSettings::read(settings.as_object().unwrap()).unwrap().unwrap();
+    let without_id = |title| Record::builder().data("245", '0', '0', [('a', title)]).build();
+    let records = ["One", "Two", "Three"].map(|title| marc::iso2709::write(&without_id(title)).unwrap().content);
+    let file = directory.path().join("records.mrc");
+    std::fs::write(&file, records.concat()).unwrap();
+    let now = lending::example::noon();
+    catalogue.load_file(&file, "01NORTH", settings, "test", || now).await.unwrap();
+
+    let path = "/api/v1/institutions/01NORTH/set-aside";
+    let first = hub.get(&format!("{path}?limit=2")).await;
+    assert_eq!(first.status, 200, "{}", first.text);
+    let rest = hub.get(&format!("{path}?limit=2&before={}", first.body["next"])).await.body;
+    assert_eq!((&rest["next"], rest["set_aside"].as_array().unwrap().len()), (&json!(null), 1), "{rest}");
+    let places = first.body["set_aside"].as_array().unwrap().iter().chain(rest["set_aside"].as_array().unwrap());
+    let contents: Vec<Vec<u8>> =
+        places.rev().map(|place| BASE64.decode(place["content"].as_str().unwrap()).unwrap()).collect();
+    assert_eq!(contents, records);
+    assert!(first.body["set_aside"][0]["reason"].as_str().is_some_and(|reason| !reason.is_empty()));
+    hub.get("/api/v1/institutions/01NONE/set-aside").await.is_problem(404, "NOT_FOUND");
 }
 
 #[tokio::test]

@@ -4,11 +4,13 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use availability::Availability;
 use axum::Json;
 use axum::extract::Path;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use catalogue::Catalogue;
 use deliveries::Deliveries;
 use engine::{Backoff, Engine, Ids, Settings, SystemClock};
 use rand::SeedableRng;
@@ -69,14 +71,26 @@ impl Hub {
     async fn started(keys: ApiKeys, change: impl FnOnce(WebState) -> WebState) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let database = Database::Sqlite(dir.path().join("consort.db"));
-        Self::node("hub", database, Arc::new(dir), None, keys, change).await
+        Self::node("hub", database, Arc::new(dir), None, keys, |state, _| change(state)).await
+    }
+
+    /// Starts a hub with this catalogue, whose titles have live availability.
+    pub(crate) async fn with_catalogue(catalogue: Catalogue) -> Self {
+        let dir = Arc::new(tempfile::tempdir().unwrap());
+        let database = Database::Sqlite(dir.path().join("consort.db"));
+        let with_both = |state: WebState, engine: &Engine| {
+            let (runtime, systems) = engine.shared();
+            let availability = Availability::new(runtime, systems, availability::Settings::default());
+            state.with_catalogue(catalogue).with_availability(Arc::new(availability))
+        };
+        Self::node("hub", database, dir, None, usual_keys(), with_both).await
     }
 
     /// Starts a hub on a PostgreSQL database.
     pub(crate) async fn start_on_postgres() -> Self {
         let dir = Arc::new(tempfile::tempdir().unwrap());
         let database = Database::Postgres(pg_cluster::test_database("web").await.unwrap().into());
-        Self::node("hub", database, dir, None, usual_keys(), |state| state).await
+        Self::node("hub", database, dir, None, usual_keys(), |state, _| state).await
     }
 
     /// Starts another node of this hub. On SQLite it shares the open store, since no other process may open it.
@@ -85,7 +99,7 @@ impl Hub {
             Database::Sqlite(_) => Some(self.store.clone()),
             Database::Postgres(_) => None,
         };
-        Self::node("second", self.database.clone(), Arc::clone(&self._dir), store, usual_keys(), |state| state).await
+        Self::node("second", self.database.clone(), Arc::clone(&self._dir), store, usual_keys(), |state, _| state).await
     }
 
     async fn node(
@@ -94,7 +108,7 @@ impl Hub {
         dir: Arc<tempfile::TempDir>,
         store: Option<Store>,
         keys: ApiKeys,
-        change: impl FnOnce(WebState) -> WebState,
+        change: impl FnOnce(WebState, &Engine) -> WebState,
     ) -> Self {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let mut rng = StdRng::seed_from_u64(1);
@@ -110,7 +124,7 @@ impl Hub {
         };
         let ids = Ids::seeded(if name == "hub" { 1 } else { 2 });
         let engine = Arc::new(Engine::new(store.clone(), settings, Arc::new(SystemClock::default()), ids));
-        let router = web::router(change(WebState::new(Arc::clone(&engine), keys))).unwrap();
+        let router = web::router(change(WebState::new(Arc::clone(&engine), keys), &engine)).unwrap();
         let deliveries = Deliveries::new(Arc::clone(&engine), name).unwrap();
         tokio::spawn(Arc::new(deliveries).run(std::future::pending()));
         tokio::spawn(engine.run(std::future::pending()));

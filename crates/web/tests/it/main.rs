@@ -5,6 +5,7 @@
 mod access;
 mod audit;
 mod auth;
+mod availability;
 mod catalogue;
 mod contract;
 mod desk;

@@ -107,8 +107,10 @@ async fn command_on_an_older_version_of_a_request_is_refused() {
     let id = hub.placed("reader", "1").await;
     let path = format!("/api/v1/requests/{id}");
     hub.until(&path, |request| request["attention"]["kind"] != "none").await;
-    let (resume, end) = (format!("{path}/resume"), format!("{path}/end"));
-    for (method, address) in [(Method::POST, &resume), (Method::POST, &end), (Method::DELETE, &path)] {
+    let [resume, end, poll] = ["resume", "end", "poll"].map(|act| format!("{path}/{act}"));
+    for (method, address) in
+        [(Method::POST, &resume), (Method::POST, &end), (Method::POST, &poll), (Method::DELETE, &path)]
+    {
         let stale = send(&hub, method.clone(), address, &json!({}), ("If-Match", "\"1\"")).await;
         stale.is_problem(412, "PRECONDITION_FAILED");
         assert_eq!(stale.body["request_id"], id.as_str());

@@ -45,6 +45,30 @@ async fn refused_patron_gets_the_reason_and_the_request_is_recorded() {
 }
 
 #[tokio::test]
+async fn sentences_for_the_patron_are_in_the_language_of_the_call() {
+    let hub = Hub::with_institutions(&alma_with_users().await).await;
+    let in_german = async |body: &serde_json::Value, path: &str| {
+        hub.send(hub.call(Method::POST, path).header("Accept-Language", "de").json(body)).await.body
+    };
+    let german = "Ihr Bibliothekskonto ist gesperrt. Bitte wenden Sie sich an Ihre Bibliothek.";
+    let blocked = placement("blocked", "31999");
+    let preview = in_german(&blocked, "/api/v1/requests/preview").await;
+    assert_eq!(preview["patron"]["reasons"][0]["patron_message"], german, "{preview}");
+    let refused = in_german(&blocked, "/api/v1/requests").await;
+    assert_eq!((&refused["patron_message"], &refused["errors"][0]["patron_message"]), (&json!(german), &json!(german)));
+    let recorded = hub.get(&format!("/api/v1/requests/{}", refused["request_id"].as_str().unwrap())).await.body;
+    let english = "Your library account is blocked. Please ask your library's staff.";
+    assert_eq!(recorded["refusal"]["patron_message"], english);
+
+    let mut elsewhere = placement("reader", "31999");
+    elsewhere["pickup_location"] = json!("NOWHERE");
+    let faulty = in_german(&elsewhere, "/api/v1/requests").await;
+    assert_eq!(faulty["errors"][0]["patron_message"], "Bitte wählen Sie einen anderen Abholort.", "{faulty}");
+    let faulty = in_german(&elsewhere, "/api/v1/requests/preview").await;
+    assert_eq!(faulty["faults"][0]["patron_message"], "Bitte wählen Sie einen anderen Abholort.", "{faulty}");
+}
+
+#[tokio::test]
 async fn caller_that_names_the_wrong_agency_gets_the_right_one() {
     let alma = alma_with_users().await;
     let hub = Hub::with_institutions(&alma).await;

@@ -124,6 +124,45 @@ async fn refused_message_is_sent_once_more_and_another_agencys_subscription_gets
     assert!(other.messages.try_recv().is_err());
 }
 
+/// Starts a receiver that reads messages and never answers. Returns its address and the messages.
+async fn start_silent() -> (String, mpsc::UnboundedReceiver<String>) {
+    let (sender, messages) = mpsc::unbounded_channel();
+    let take = async move |body: String| {
+        let _ = sender.send(body);
+        std::future::pending::<StatusCode>().await
+    };
+    (format!("{}/events", serve(axum::Router::new().route("/events", post(take))).await), messages)
+}
+
+#[tokio::test]
+async fn receiver_that_never_answers_does_not_delay_another_one() {
+    let hub = hub().await;
+    let (silent, mut taken) = start_silent().await;
+    let mut quick = Receiver::start([]).await;
+    assert_eq!(subscribe(&hub, "silent", &silent, "BORROW").await.status, 201);
+    assert_eq!(subscribe(&hub, "quick", &quick.url, "BORROW").await.status, 201);
+    hub.post("/api/v1/requests?wait=0", &placement("blocked", "31999")).await;
+    tokio::time::timeout(Duration::from_secs(10), taken.recv()).await.unwrap().unwrap();
+    // All of these arrive while the first message to the other receiver is on its way: that one has 15 seconds for its answer.
+    let all = async {
+        while quick.next().await.data()["status"] != "FINALISED" {}
+        hub.post("/api/v1/requests?wait=0", &placement("blocked", "32000")).await;
+        while quick.next().await.data()["status"] != "FINALISED" {}
+    };
+    tokio::time::timeout(Duration::from_secs(10), all).await.unwrap();
+    let metrics = hub.get("/metrics").await.text;
+    let value = |metric: &str| {
+        let line =
+            metrics.lines().find(|line| line.starts_with(metric)).unwrap_or_else(|| panic!("{metric}: {metrics}"));
+        line.rsplit(' ').next().unwrap().parse::<u64>().unwrap()
+    };
+    assert!(value("consort_event_queue_length{subscription=\"silent\"}") >= 2, "{metrics}");
+    assert_eq!(value("consort_event_queue_length{subscription=\"quick\"}"), 0);
+    assert_eq!(value("consort_event_dead_letters{subscription=\"silent\"}"), 0);
+    assert_eq!(value("consort_event_subscriptions_stopped"), 0);
+    assert!(value("consort_event_attempts_total{result=\"arrived\"}") >= 4, "{metrics}");
+}
+
 #[tokio::test]
 async fn receiver_that_answers_gone_gets_no_more() {
     let hub = hub().await;
@@ -133,6 +172,7 @@ async fn receiver_that_answers_gone_gets_no_more() {
     receiver.next().await;
     let stopped = async { while hub.get("/api/v1/subscriptions/gone").await.body["active"] == true {} };
     tokio::time::timeout(Duration::from_secs(30), stopped).await.unwrap();
+    assert!(hub.get("/metrics").await.text.contains("consort_event_subscriptions_stopped 1\n"));
     // It continues when it is active again.
     let answer = hub.put("/api/v1/subscriptions/gone", &json!({"active": true})).await;
     assert_eq!((answer.status, &answer.body["active"]), (200, &json!(true)));

@@ -142,6 +142,7 @@ async fn request_with_a_choice(hub: &Hub, number: u128) -> String {
         bib: "991".into(),
         answered_at: copy.as_ref().map(|_| example::noon()),
         copy,
+        unmapped: None,
     });
     let lenders = ["LEND", "OTHER", "THIRD"].map(|agency| {
         let institution = format!("01{agency}").as_str().into();

@@ -26,6 +26,8 @@ pub(crate) const AGENCY: &str = "BORROW";
 /// The pickup location of the demo's patron.
 pub(crate) const PICKUP: &str = "BORROW-MAIN";
 
+/// The lender's own pickup location.
+const LENDER_PICKUP: &str = "LEND-MAIN";
 /// The lender's agency.
 const LENDER_AGENCY: &str = "LEND";
 
@@ -163,9 +165,13 @@ impl DemoProcesses {
             let agency = json!({"name": name, "institution": institution, "library": null});
             self.hub.call(Method::PUT, &format!("/api/v1/agencies/{code}"), Some(&agency)).await?;
         }
-        let pickup =
-            json!({"name": "Borrowing College Main Library", "agency": AGENCY, "library": "MAIN", "desk": null});
-        self.hub.call(Method::PUT, &format!("/api/v1/pickup-locations/{PICKUP}"), Some(&pickup)).await?;
+        for (code, name, agency) in [
+            (PICKUP, "Borrowing College Main Library", AGENCY),
+            (LENDER_PICKUP, "Lending University Main Library", LENDER_AGENCY),
+        ] {
+            let pickup = json!({"name": name, "agency": agency, "library": "MAIN", "desk": null});
+            self.hub.call(Method::PUT, &format!("/api/v1/pickup-locations/{code}"), Some(&pickup)).await?;
+        }
         for (name, role, agency) in ACCOUNTS {
             let body = json!({"name": name, "role": role, "agencies": agency, "password": PASSWORD, "totp": false});
             self.hub.call(Method::POST, "/api/v1/users", Some(&body)).await?;

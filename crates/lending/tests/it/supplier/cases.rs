@@ -2,9 +2,9 @@
 
 use lending::supplier::{
     Balance, Candidate, Choice, ChoiceRecord, Criterion, CriterionName, DecidedBy, Lender, LenderTerms, PolicyTrial,
-    ReasonCode, SupplierPolicy, UnknownCopies, Wish, choose,
+    ReasonCode, SupplierPolicy, UnknownCopies, UnmappedType, Wish, choose,
 };
-use lending::{CopyRef, CopyState, Refusal, Rules, example};
+use lending::{CopyRef, CopyState, ItemType, Refusal, Rules, example};
 use uuid::Uuid;
 
 use super::{candidate, days_later, in_state, lender, of_volume, place, unanswered, wish};
@@ -147,6 +147,35 @@ fn copy_that_cannot_be_lent_is_left_out_with_the_reason_of_its_library() {
     assert_eq!(all_against(&choice), [CopyWithoutBarcode, ItemTypeUnmapped, CopyNotLendable]);
     let words = "The lender doesn't lend items of the policy 9 to other libraries. (COPY_NOT_LENT)";
     assert_eq!(choice.left_out[2].reason.explanation, words);
+}
+
+#[test]
+fn copy_at_the_library_where_the_patron_would_collect_it_is_left_out() {
+    let wish = Wish { pickup_institution: "I_A".into(), ..wish() };
+    let candidates = [candidate(1, "A"), candidate(2, "B")];
+    let choice = chosen(&SupplierPolicy::default(), &wish, &candidates, &["A", "B"].map(lender));
+    assert_eq!((order(&choice), against(&choice, 1)), (vec![2], Some(ReasonCode::PickupAtLender)));
+    // The choice of staff doesn't change where the patron collects.
+    let wish = Wish { staff_choice: Some(named(&candidates[0])), ..wish };
+    let choice = chosen(&SupplierPolicy::default(), &wish, &candidates, &["A", "B"].map(lender));
+    assert_eq!((order(&choice), against(&choice, 1)), (vec![], Some(ReasonCode::PickupAtLender)));
+}
+
+#[test]
+fn copy_or_patron_of_a_type_that_an_institution_does_not_map_is_left_out_and_the_patrons_type_is_not_named() {
+    let unmapped = |index, unmapped| Candidate { unmapped: Some(unmapped), ..candidate(index, "A") };
+    let institution = || "I_HOME".into();
+    let candidates = [
+        unmapped(1, UnmappedType::Item { item_type: ItemType("score".to_owned()), institution: institution() }),
+        unmapped(2, UnmappedType::Patron { institution: institution() }),
+        candidate(3, "A"),
+    ];
+    let choice = chosen(&SupplierPolicy::default(), &wish(), &candidates, &[lender("A")]);
+    assert_eq!(order(&choice), [3]);
+    assert_eq!([1, 2].map(|index| against(&choice, index)), [Some(ReasonCode::TypeUnmapped); 2]);
+    let words: Vec<&str> = choice.left_out.iter().map(|copy| copy.reason.explanation.as_str()).collect();
+    assert!(words[0].contains("\"score\"") && words[0].contains("material_types"), "{words:?}");
+    assert!(words[1].contains("user_groups"), "{words:?}");
 }
 
 #[test]

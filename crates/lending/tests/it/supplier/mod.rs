@@ -48,6 +48,7 @@ fn candidate(index: u32, name: &str) -> Candidate {
         bib: format!("bib-{name}").as_str().into(),
         copy: Some(copy),
         answered_at: Some(example::noon()),
+        unmapped: None,
     }
 }
 

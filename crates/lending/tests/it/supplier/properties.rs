@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use lending::supplier::{
     Balance, Candidate, Choice, Criterion, CriterionName, Lender, LenderTerms, Place, RankedCopy, ReasonCode, Standing,
-    SupplierPolicy, UnknownCopies, Wish, choose,
+    SupplierPolicy, UnknownCopies, UnmappedType, Wish, choose,
 };
 use lending::{CopyState, Refusal, example};
 use proptest::prelude::*;
@@ -56,6 +56,7 @@ fn candidates() -> impl Strategy<Value = Candidate> {
             copy.barcode = copy.barcode.take().filter(|_| kind != 1);
             copy.item_type = copy.item_type.take().filter(|_| kind != 2);
         }
+        made.unmapped = (kind == 3).then(|| UnmappedType::Patron { institution: "I_HOME".into() });
         made.agency = made.agency.filter(|_| is_agency_known);
         made
     })
@@ -148,6 +149,7 @@ fn cases() -> impl Strategy<Value = Case> {
             let exists = !candidates.is_empty();
             let wish = Wish {
                 seed: Uuid::from_u128(seed),
+                pickup_institution: if seed % 4 == 0 { "I_A" } else { "I_HOME" }.into(),
                 volume: volume.map(|number| format!("Vol. {number}")),
                 needed_until: needed.map(days_later),
                 left_out: left_out.iter().filter(|_| exists).map(name).collect(),
@@ -257,7 +259,8 @@ proptest! {
             let lender = case.lenders.iter().find(|lender| lender.institution == candidate.institution).unwrap();
             let is_own = lender.agency == Some("HOME".into());
             let may_lend = if is_own { lender.lends_to_own_patrons } else { lender.lends };
-            prop_assert!(may_lend);
+            prop_assert!(may_lend && candidate.unmapped.is_none());
+            prop_assert!(is_own || candidate.institution != case.wish.pickup_institution);
             if !is_staff_choice {
                 prop_assert!(!lender.was_tried);
                 let is_full = lender.most_open_supplies.is_some_and(|most| lender.open_supplies >= most);
