@@ -15,6 +15,7 @@ CODES = {
     "pickup-locations": os.environ["KNOWN_PICKUP_LOCATIONS"].split(),
     "keys": ["GENERATED-KEY"],
     "users": ["GENERATED-USER"],
+    "views": ["GENERATED-VIEW"],
     "subscriptions": ["GENERATED-SUBSCRIPTION"],
     "catalogue": ["GENERATED-TITLE"],
 }

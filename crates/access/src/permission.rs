@@ -36,6 +36,8 @@ pub enum Permission {
     ReportFound,
     /// To report damage.
     ReportDamage,
+    /// To write to the other libraries of a request, and to mark their messages as read.
+    SendMessage,
     /// To undo one's own last act.
     Undo,
     /// To poll the libraries' systems for a request now, and to resume one whose cause of waiting was fixed.
@@ -58,6 +60,10 @@ pub enum Permission {
     ReadPolicy,
     /// To change that policy, and to try one.
     ChangePolicy,
+    /// To keep filters of lists under a name.
+    KeepViews,
+    /// To scan items.
+    Scan,
     /// To search the shared catalogue.
     SearchCatalogue,
     /// To read metrics and the details of the hub's health.
@@ -100,6 +106,7 @@ pub const GRANTS: &[Grant] = &[
     of_request(Permission::SettleLoss, NONE, STAFF, NONE),
     of_request(Permission::ReportFound, NONE, STAFF, STAFF),
     of_request(Permission::ReportDamage, NONE, STAFF, STAFF),
+    of_request(Permission::SendMessage, STAFF, STAFF, STAFF),
     of_request(Permission::Undo, STAFF, STAFF, STAFF),
     of_request(Permission::Resume, STAFF, STAFF, STAFF),
     of_request(Permission::ReadChoices, READERS, READERS, READERS),
@@ -111,6 +118,8 @@ pub const GRANTS: &[Grant] = &[
     of_own(Permission::PatronData, Scope::SetUp, ADMIN),
     of_own(Permission::ReadPolicy, Scope::Hub, READERS),
     of_own(Permission::ChangePolicy, Scope::Hub, NONE),
+    of_own(Permission::KeepViews, Scope::Hub, READERS),
+    of_own(Permission::Scan, Scope::Hub, STAFF),
     of_own(Permission::SearchCatalogue, Scope::Hub, READERS_AND_DISCOVERY),
     of_own(Permission::Monitor, Scope::Hub, MONITORS),
 ];
@@ -149,6 +158,7 @@ impl Permission {
             Self::SettleLoss => "settle a loss",
             Self::ReportFound => "report a missing item as found",
             Self::ReportDamage => "report damage",
+            Self::SendMessage => "write to the other libraries of a request, and mark their messages as read",
             Self::Undo => "undo one's own last act",
             Self::Resume => "poll the libraries now, and resume a request whose problem was fixed",
             Self::ReadSetUp => "read the set-up",
@@ -160,6 +170,8 @@ impl Permission {
             Self::ReadChoices => "read which copies were chosen for a request, and why",
             Self::ReadPolicy => "read the policy for the choice of the supplier",
             Self::ChangePolicy => "change that policy, and try one",
+            Self::KeepViews => "keep filters of lists under a name",
+            Self::Scan => "scan items",
             Self::SearchCatalogue => "search the shared catalogue",
             Self::Monitor => "read metrics and the details of the hub's health",
         }

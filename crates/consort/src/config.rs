@@ -11,6 +11,7 @@ use engine::{Backoff, BreakerSettings, PollInterval, PollSettings, Settings};
 use figment::Figment;
 use figment::error::Kind;
 use figment::providers::{Env, Format, Toml};
+use lending::WaitLimits;
 use secrecy::SecretString;
 use serde::Deserialize;
 use serving::Limits;
@@ -88,6 +89,26 @@ pub(crate) struct Config {
     pub(crate) engine: EngineConfig,
     /// The settings of live availability.
     pub(crate) availability: AvailabilityConfig,
+    /// The days after which a request waits too long.
+    pub(crate) too_long: TooLongConfig,
+}
+
+/// The days after which each wait of a request takes too long.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct TooLongConfig {
+    /// Until the lender sends the item.
+    pub(crate) at_lender_days: u16,
+    /// On the way to the pickup library.
+    pub(crate) in_transit_days: u16,
+    /// At the pickup library.
+    pub(crate) on_shelf_days: u16,
+    /// After the due date.
+    pub(crate) overdue_days: u16,
+    /// On the way home.
+    pub(crate) returning_days: u16,
+    /// Until a case is settled.
+    pub(crate) case_days: u16,
 }
 
 /// The settings of the pages for staff.
@@ -473,6 +494,20 @@ impl Config {
             stale_for: Duration::from_secs(stale_seconds),
             deadline: Duration::from_millis(deadline_ms),
             remembered_copies,
+        }
+    }
+
+    /// Returns the days after which each wait of a request takes too long.
+    pub(crate) fn wait_limits(&self) -> WaitLimits {
+        let TooLongConfig { at_lender_days, in_transit_days, on_shelf_days, overdue_days, returning_days, case_days } =
+            self.too_long;
+        WaitLimits {
+            at_lender: at_lender_days,
+            in_transit: in_transit_days,
+            on_shelf: on_shelf_days,
+            overdue: overdue_days,
+            returning: returning_days,
+            case: case_days,
         }
     }
 

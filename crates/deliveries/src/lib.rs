@@ -16,4 +16,4 @@ mod visible;
 pub use addresses::{BadAddress, check_url};
 pub use service::Deliveries;
 pub use signature::{new_secret, sign};
-pub use visible::visible_requests;
+pub use visible::{requests_of, visible_requests};

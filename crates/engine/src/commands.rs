@@ -1,6 +1,7 @@
 //! Executes commands of patrons and staff.
 
-use lending::{Command, Request, RequestId};
+use lending::{AgencyCode, Command, Request, RequestId};
+use store::{NewRequestMessage, Stored};
 
 use crate::commit::{Call, Cause};
 use crate::engine::Engine;
@@ -31,6 +32,20 @@ impl Engine {
         reason: Option<&str>,
     ) -> Result<Request, Error> {
         self.execute_command_on_version(id, command, actor, reason, None).await
+    }
+
+    /// Sends a message to the other libraries of a request, which these agencies then have to read.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotAllowed`] once the patron's data is erased; [`Error::UnknownRequest`]; failures of the store.
+    pub async fn send_message(
+        &self,
+        id: RequestId,
+        message: &NewRequestMessage,
+        readers: &[AgencyCode],
+    ) -> Result<Stored, Error> {
+        self.commits.add_message(id, message, readers).await
     }
 
     /// Executes a command if the request still has the version that the person has seen.

@@ -6,19 +6,19 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use lending::{
-    Action, Command, Deadline, Decision, Effect, EffectResult, Event, InstitutionCode, Observed, PatronId, Request,
-    RequestId, Side, deadlines, decide, has_same_records, poll_targets,
+    Action, AgencyCode, Command, Deadline, Decision, Effect, EffectResult, Event, InstitutionCode, Observed, PatronId,
+    Request, RequestId, Side, deadlines, decide, has_same_records, poll_targets,
 };
 use parking_lot::Mutex;
 use polling::{Plan, Polling, ProvenMessage};
 use runtime::{Runtime, saturating_add};
-use store::{AuditEntry, Intent, NOTHING_NEW, NewIntent, NodeEvent, Stored, Unit, Work};
+use store::{AuditEntry, Intent, NOTHING_NEW, NewIntent, NewRequestMessage, NodeEvent, Stored, Unit, Work};
 use tokio::sync::{broadcast, mpsc};
 
 use crate::audit::audit;
 use crate::changes::Change;
 use crate::error::Error;
-use crate::events::insert_event;
+use crate::events::{insert_event, insert_message_event};
 use crate::load::{Load, Place};
 use crate::metrics::Metrics;
 use crate::rules::{deadline_end, with_local_times, within_limits};
@@ -327,6 +327,39 @@ impl Commits {
         Ok(())
     }
 
+    /// Stores a message between the libraries of a request, with the entry of its audit and the event.
+    pub(crate) async fn add_message(
+        &self,
+        id: RequestId,
+        message: &NewRequestMessage,
+        readers: &[AgencyCode],
+    ) -> Result<Stored, Error> {
+        let saved = self
+            .runtime
+            .retry_transaction(async || {
+                let before = self.runtime.store().request(id).await?.ok_or(Error::UnknownRequest(id))?;
+                if before.request.anonymised_at.is_some() {
+                    return Err(Error::NotAllowed(
+                        "The patron's data is erased, and nothing is written about the request any more.",
+                    ));
+                }
+                let (now, mut unit) = (self.runtime.now(), self.runtime.store().unit());
+                let stored =
+                    unit.save_request(&before, &before.request, &[message_entry(id, message, readers, now)], now)?;
+                unit.insert_request_message(&stored, message, readers, now)?;
+                insert_message_event(&self.runtime, &mut unit, &stored, now).await?;
+                let (version, status) = (stored.version, stored.request.status);
+                unit.notify(self.runtime.node(), &NodeEvent::RequestChanged { request: id, version, status });
+                self.runtime.store().commit(unit).await?;
+                Ok::<_, Error>(stored)
+            })
+            .await?;
+        let Stored { request, version, .. } = &saved;
+        // Sending fails if nobody listens, which is no fault.
+        let _ = self.changes.send(Change { request: request.id, version: *version, status: request.status });
+        Ok(saved)
+    }
+
     /// Gives the next effect to the node's workers, where no worker is doing one already.
     pub(crate) fn hand_over(&self, applied: Applied) {
         let Applied { stored, next } = applied;
@@ -548,6 +581,22 @@ impl Commits {
         let next = &decision.next;
         // Sending fails if nobody listens, which is no fault.
         let _ = self.changes.send(Change { request: next.id, version, status: next.status });
+    }
+}
+
+/// Returns the entry of the audit for a message. The text is kept with the message alone.
+fn message_entry(id: RequestId, message: &NewRequestMessage, readers: &[AgencyCode], now: Timestamp) -> AuditEntry {
+    let names: Vec<&str> = readers.iter().map(|agency| agency.as_str()).collect();
+    AuditEntry {
+        request: id,
+        at: now,
+        event: "message_sent".to_owned(),
+        actor: message.sender.clone(),
+        from: None,
+        to: None,
+        reason: None,
+        note: Some(format!("A message to {}.", if names.is_empty() { "nobody".to_owned() } else { names.join(", ") })),
+        evidence: None,
     }
 }
 

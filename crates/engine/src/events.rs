@@ -30,6 +30,26 @@ pub(crate) async fn insert_event(
     Ok(())
 }
 
+/// The type of the event of a change.
+const CHANGED: &str = "request.changed";
+/// The type of the event of a message between the libraries.
+const MESSAGE: &str = "request.message";
+
+/// Adds the event of a message between the libraries, without its text.
+pub(crate) async fn insert_message_event(
+    runtime: &Runtime,
+    unit: &mut Unit,
+    after: &Stored,
+    now: Timestamp,
+) -> Result<(), Error> {
+    let zone = runtime.rules_of_patron(&after.request).await?.calendar.zone();
+    let said = Message::of_request(&after.request, &zone);
+    let mut document = document(Some(&after.request), &after.request, &said);
+    document["type"] = MESSAGE.into();
+    unit.insert_event(&RequestEvent::new(&after.request, after.version, now, document));
+    Ok(())
+}
+
 /// Returns the facts of a request that an event contains.
 fn visible(request: &Request) -> Value {
     let attention = match &request.attention {
@@ -55,7 +75,7 @@ fn document(before: Option<&Request>, next: &Request, said: &Message) -> Value {
 /// An event as other programs get it. It contains no data of the patron.
 #[derive(Clone, PartialEq, Debug, Serialize)]
 pub struct EventBody {
-    /// The kind of event: `request.changed`.
+    /// The kind of event: `request.changed`, or `request.message` for a message between the libraries.
     pub r#type: &'static str,
     /// When the change was decided.
     pub timestamp: Timestamp,
@@ -89,6 +109,8 @@ pub struct ChangeBody {
 /// The document of an event, as [`document`] writes it.
 #[derive(Deserialize)]
 struct Written {
+    #[serde(default)]
+    r#type: Option<String>,
     status: String,
     previous_status: Option<String>,
     outcome: Option<String>,
@@ -102,7 +124,7 @@ impl EventBody {
     /// that this one doesn't know.
     pub fn new(event: RequestEvent, language: Language) -> Option<Self> {
         let written: Written = serde_json::from_value(event.document).ok()?;
-        let Written { status, previous_status, outcome, conditions, attention, message } = written;
+        let Written { r#type, status, previous_status, outcome, conditions, attention, message } = written;
         let patron_message = message.text(language).unwrap_or_default();
         let (request, version, message) = (event.request, event.version, message.id);
         let data = ChangeBody {
@@ -116,6 +138,7 @@ impl EventBody {
             message,
             patron_message,
         };
-        Some(Self { r#type: "request.changed", timestamp: event.at, data })
+        let kind = if r#type.as_deref() == Some(MESSAGE) { MESSAGE } else { CHANGED };
+        Some(Self { r#type: kind, timestamp: event.at, data })
     }
 }

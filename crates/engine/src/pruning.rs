@@ -14,7 +14,7 @@ const EVENTS_KEPT: SignedDuration = SignedDuration::from_hours(30 * 24);
 const INTERVAL: Duration = Duration::from_secs(3_600);
 
 impl Engine {
-    /// Removes old answers to calls with an `Idempotency-Key`, and old events, once an hour.
+    /// Removes old answers to calls with an `Idempotency-Key`, and old events, and adds up the daily numbers, once an hour.
     pub(crate) async fn prune(&self) {
         let now = self.runtime.now();
         {
@@ -31,6 +31,9 @@ impl Engine {
         }
         if let Err(error) = self.prune_events(now).await {
             warn!(%error, "could not remove old events; the next try is in an hour");
+        }
+        if let Err(error) = self.store().fold_summaries().await {
+            warn!(%error, "could not add up the daily numbers; the next try is in an hour");
         }
     }
 

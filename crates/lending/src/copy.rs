@@ -93,6 +93,12 @@ pub struct Copy {
     pub location: LocationCode,
     /// Its type in the hub's words.
     pub item_type: ItemType,
+    /// The name of that location, for people who look for the item.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub location_name: Option<String>,
+    /// Its call number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub call_number: Option<String>,
     /// What it is.
     pub title: Title,
     /// The volume of the title that it is.

@@ -24,6 +24,7 @@ pub fn placed() -> Request {
         institution: "01BORROW".into(),
         library: "MAIN".into(),
         desk: None,
+        route_code: None,
     };
     Request::new(RequestId(Uuid::from_u128(1)), noon(), patron, pickup, vec![candidate("31999")])
 }
@@ -63,6 +64,8 @@ pub fn copy(barcode: &str) -> Copy {
         barcode: barcode.into(),
         library: "MAIN".into(),
         location: "stacks".into(),
+        location_name: None,
+        call_number: None,
         item_type: ItemType("book".to_owned()),
         title: Title { title: "Cats & dogs".to_owned(), author: Some("Sampleauthor, A.".to_owned()) },
         volume: Volume::default(),

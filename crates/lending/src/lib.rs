@@ -65,14 +65,17 @@ mod past_supply;
 mod poll;
 mod poll_interval;
 mod priority;
+mod queue;
 mod record;
 mod refusal;
 mod request;
 mod retention;
 mod rules;
+mod scan;
 mod sides;
 mod status;
 pub mod supplier;
+mod tally;
 mod transitions;
 mod volume;
 mod volume_choice;
@@ -111,14 +114,17 @@ pub use poll_interval::{
     large_list, list_factors, list_interval, poll_interval,
 };
 pub use priority::Priority;
+pub use queue::{Case, NextStep, Queue, Wait, WaitLimits};
 pub use refusal::{PatronRefusal, Refusal};
 pub use request::{
     AgencyEvidence, Cancellation, Patron, PatronType, PickupLocation, Request, Settlement, ShownPatron, VerifiedPatron,
 };
 pub use retention::{ANONYMOUS, Erasure, KeptFor, erasure, scheduled_erasure};
 pub use rules::{Calendar, Day, Rules};
+pub use scan::{SCAN_MESSAGES, ScanAct, ScanMeaning};
 pub use sides::{DueDates, EarlierSupply, Hold, Loan, Progress, Supply, Tracked, VirtualSide};
 pub use status::{Condition, Outcome, Status, Workflow};
+pub use tally::{Measure, Tally, tallies};
 pub use transitions::transitions;
 pub use volume::Volume;
 pub use volume_choice::{check_volume, choose_volume};

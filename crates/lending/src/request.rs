@@ -343,6 +343,9 @@ pub struct PickupLocation {
     pub library: LibraryCode,
     /// The desk, where a library has several hold shelves.
     pub desk: Option<DeskCode>,
+    /// The code of its stop on the courier's route, for slips.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub route_code: Option<String>,
 }
 
 /// The way in which staff settled the loss of an item.

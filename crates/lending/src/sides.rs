@@ -86,6 +86,9 @@ impl Supply {
 pub struct EarlierSupply {
     /// The lender.
     pub institution: InstitutionCode,
+    /// The library that owns the copy.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub library: Option<LibraryCode>,
     /// Its copy.
     pub barcode: Barcode,
     /// Why it didn't supply.

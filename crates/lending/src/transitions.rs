@@ -310,6 +310,7 @@ fn drop_supplier(request: &mut Request) {
     });
     let earlier = EarlierSupply {
         institution: supply.institution.clone(),
+        library: Some(supply.copy.library.clone()),
         barcode: supply.copy.barcode.clone(),
         refusal: refusal.clone(),
         had_hold: supply.hold != Tracked::NotCreated,

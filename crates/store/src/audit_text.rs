@@ -52,6 +52,11 @@ impl TextKey {
         })
     }
 
+    /// Seals one text, for its place.
+    pub(crate) fn seal_one(&self, sealer: &Sealer, place: &str, text: &str) -> Result<String, Error> {
+        Ok(format!("{PREFIX}{}", sealer.encrypt(&self.cipher()?, place, text)?))
+    }
+
     /// Seals the texts of an entry.
     pub(crate) fn seal(&self, sealer: &Sealer, request: &str, texts: Texts<'_>) -> Result<(), Error> {
         let cipher = self.cipher()?;
@@ -96,6 +101,12 @@ pub(crate) fn open(key: Option<&TextKey>, request: &str, texts: Texts<'_>) -> Re
         }
     }
     Ok(())
+}
+
+/// Opens one text that was sealed for its place; `None` once the key is destroyed.
+pub(crate) fn open_one(key: Option<&TextKey>, place: &str, sealed: &str) -> Result<Option<String>, Error> {
+    let (Some(key), Some(text)) = (key, sealed.strip_prefix(PREFIX)) else { return Ok(None) };
+    decrypt(&key.cipher()?, place, text).map(Some)
 }
 
 fn place(request: &str, field: &str) -> String {

@@ -77,7 +77,7 @@ macro_rules! pickup_locations {
     ($($condition:literal)?) => {
         concat!(
             "SELECT pickup_location.code, pickup_location.name, pickup_location.agency, pickup_location.library, \
-                 pickup_location.desk, pickup_location.version, agency.institution \
+                 pickup_location.desk, pickup_location.route_code, pickup_location.version, agency.institution \
              FROM pickup_location JOIN agency ON pickup_location.agency = agency.code ",
             $($condition,)?
             " ORDER BY pickup_location.code"
@@ -100,7 +100,7 @@ macro_rules! insert_agency {
 
 macro_rules! insert_pickup_location {
     () => {
-        "INSERT INTO pickup_location (code, name, agency, library, desk) VALUES ($1, $2, $3, $4, $5)"
+        "INSERT INTO pickup_location (code, name, agency, library, desk, route_code) VALUES ($1, $2, $3, $4, $5, $6)"
     };
 }
 
@@ -269,17 +269,18 @@ impl Unit {
             Error::Referred(format!("There is no agency {agency}.")),
         );
         let desk = location.desk.as_ref().map(|desk| desk.as_str());
-        let values = values![&location.code, &location.name, agency, &location.library, desk];
+        let values =
+            values![&location.code, &location.name, agency, &location.library, desk, location.route_code.as_ref()];
         let statements = Put {
             anything: concat!(
                 insert_pickup_location!(),
                 " ON CONFLICT (code) DO UPDATE SET name = excluded.name, \
                 agency = excluded.agency, library = excluded.library, desk = excluded.desk, \
-                version = pickup_location.version + 1"
+                route_code = excluded.route_code, version = pickup_location.version + 1"
             ),
             nothing: concat!(insert_pickup_location!(), " ON CONFLICT (code) DO NOTHING"),
             version: "UPDATE pickup_location SET name = $1, agency = $2, library = $3, desk = $4, \
-                version = version + 1 WHERE code = $5 AND version = $6",
+                route_code = $5, version = version + 1 WHERE code = $6 AND version = $7",
         };
         self.put(&statements, values, expected);
     }
@@ -398,6 +399,7 @@ fn pickup(row: &Row) -> Result<StoredPickupLocation, Error> {
         institution: row.text("institution")?.into(),
         library: row.text("library")?.into(),
         desk: row.optional_text("desk")?.map(Into::into),
+        route_code: row.optional_text("route_code")?,
     };
     Ok(StoredPickupLocation { location, agency: row.text("agency")?.into() })
 }

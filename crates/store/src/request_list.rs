@@ -7,7 +7,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use jiff::Timestamp;
 use lending::{
-    AgencyCode, Barcode, InstitutionCode, LibraryCode, PatronId, PickupLocationCode, Request, RequestId, Status,
+    AgencyCode, Barcode, Case, InstitutionCode, LibraryCode, PatronId, PickupLocationCode, Queue, Request, RequestId,
+    Side, Status, Wait,
 };
 
 use crate::database::Store;
@@ -45,6 +46,14 @@ pub struct RequestFilter {
     pub barcode: Option<Barcode>,
     /// Only those of some agencies; all if it is left out.
     pub of_agencies: Option<OfAgencies>,
+    /// Only those that wait in this queue.
+    pub queue: Option<Queue>,
+    /// Only those in this wait that began before a time; on loan, that were due before it.
+    pub waiting: Option<(Wait, Timestamp)>,
+    /// Only those that are cases of this kind, or of any.
+    pub case: Option<AnyOr<Case>>,
+    /// Only those with messages that one of these agencies has not read.
+    pub unread_by: Option<Vec<AgencyCode>>,
     /// The order.
     pub sort: Sort,
     /// Only what comes after this, in an order of the same kind.
@@ -67,11 +76,24 @@ impl Default for RequestFilter {
             needs_staff: false,
             barcode: None,
             of_agencies: None,
+            queue: None,
+            waiting: None,
+            case: None,
+            unread_by: None,
             sort: Sort::NewestFirst,
             after: None,
             limit: 50,
         }
     }
+}
+
+/// Anything, or one thing alone.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum AnyOr<T> {
+    /// Anything.
+    Any,
+    /// This alone.
+    One(T),
 }
 
 /// The order of a list of requests. Requests that are equal in it are in the order of their ids.
@@ -171,6 +193,16 @@ pub struct OfAgencies {
 }
 
 impl OfAgencies {
+    /// Returns those of them at which the agencies stand on one side.
+    #[must_use]
+    pub fn at(self, side: Side) -> Self {
+        match side {
+            Side::Borrower => Self { borrowers: self.borrowers, ..Self::default() },
+            Side::Lender => Self { borrowers: Vec::new(), pickup_locations: Vec::new(), ..self },
+            Side::Pickup => Self { pickup_locations: self.pickup_locations, ..Self::default() },
+        }
+    }
+
     /// Returns whether the request of an event is one of these.
     pub fn contain(&self, event: &RequestEvent) -> bool {
         let lends = |(institution, library): &(InstitutionCode, LibraryCode)| {
@@ -183,11 +215,8 @@ impl OfAgencies {
             || self.pickup_locations.contains(&event.pickup_location)
     }
 
-    /// The parameters of [`select_page`] for it. Each is a set of lines: no identifier contains a line break.
-    fn parameters(of: Option<&Self>) -> [String; 5] {
-        fn lines(words: impl Iterator<Item = String>) -> String {
-            words.fold("\n".to_owned(), |set, word| set + &word + "\n")
-        }
+    /// The parameters of [`select_page`] for it, each a set of lines.
+    pub(crate) fn parameters(of: Option<&Self>) -> [String; 5] {
         let Some(of) = of else { return ["*".to_owned(), String::new(), String::new(), String::new(), String::new()] };
         let places = |all: &[(InstitutionCode, LibraryCode)]| lines(all.iter().map(|(at, library)| place(at, library)));
         [
@@ -198,6 +227,11 @@ impl OfAgencies {
             lines(of.pickup_locations.iter().map(ToString::to_string)),
         ]
     }
+}
+
+/// Returns a set of lines: no identifier contains a line break.
+fn lines(words: impl Iterator<Item = String>) -> String {
+    words.fold("\n".to_owned(), |set, word| set + &word + "\n")
 }
 
 /// A place in a list of requests. It stays where it is when requests are added or change.
@@ -280,14 +314,21 @@ pub struct Page<R> {
 
 /// The conditions of the list and its end. `REPLACE` finds a line in a set of lines: `LIKE` would take `_` in a code for any
 /// character. The last condition is the one that has an index: which one it is depends on the filter. A pair compared with a
-/// pair is the place in the order of the list.
+/// pair is the place in the order of the list. SQLite numbers parameters as they first occur, so they occur in order.
 macro_rules! conditions {
     ($indexed:literal, $key:literal, $beyond:literal, $direction:literal) => {
+        conditions!($indexed, $key, "id", "placed_at", $beyond, $direction, "$18")
+    };
+    (
+        $indexed:expr, $key:literal, $id:literal, $placed:literal, $beyond:literal, $direction:literal, $limit:literal
+    ) => {
         concat!(
             "($1 = '' OR $1 LIKE '%,' || status || ',%') AND ($2 = '' OR borrower = $2 OR lender = $2) \
               AND open >= $3 AND ($4 = 0 OR needs_staff = 1) AND (",
             $key,
-            ", id) ",
+            ", ",
+            $id,
+            ") ",
             $beyond,
             " ($5, $6) AND ($7 = '' OR id IN (SELECT request FROM request_barcode WHERE barcode = $7)) \
               AND ($8 = '*' OR REPLACE($8, '\n' || agency || '\n', '') <> $8 \
@@ -296,15 +337,54 @@ macro_rules! conditions {
                       AND REPLACE($11, '\n' || lender_place || '\n', '') = $11) \
                   OR REPLACE($12, '\n' || pickup_location || '\n', '') <> $12) \
               AND ($13 = '' OR patron_identifier_digest = $13 OR patron_verified = $13) \
-              AND ($14 = '' OR agency = $14) AND placed_at >= $15 AND placed_at < $16 \
-              AND ($17 = '' OR title LIKE $17 ESCAPE '!') AND ",
+              AND ($14 = '' OR agency = $14) AND ",
+            $placed,
+            " >= $15 AND ",
+            $placed,
+            " < $16 AND ($17 = '' OR title LIKE $17 ESCAPE '!') AND ",
             $indexed,
             " ORDER BY ",
             $key,
             $direction,
-            ", id",
+            ", ",
+            $id,
             $direction,
-            " LIMIT $18"
+            " LIMIT ",
+            $limit
+        )
+    };
+}
+
+/// A statement that reads the requests which wait at the desks: first the narrow rows of these. `CROSS JOIN` is the order in
+/// which SQLite reads the tables. The agencies' sides are compared in the narrow rows, so that few wide ones are read. So is
+/// the time of placing: by a condition on the wide rows, PostgreSQL would begin with these.
+macro_rules! at_desks {
+    ($columns:literal, $wait:literal, $key:literal, $id:literal, $beyond:literal, $direction:literal) => {
+        concat!(
+            "SELECT ",
+            $columns,
+            " FROM open_work CROSS JOIN patron_request WHERE ",
+            conditions!(
+                concat!(
+                    "id = request AND ",
+                    $wait,
+                    " AND ($19 = '' OR queue = $19) AND COALESCE(waits_since, 9223372036854775806) < $20 \
+                      AND ($21 = '' OR ($21 = '*' AND cases <> '') OR cases LIKE '%,' || $21 || ',%') \
+                      AND ($22 = '' OR request IN (SELECT unread_message.request FROM unread_message \
+                          WHERE REPLACE($22, '\n' || agency || '\n', '') <> $22)) \
+                      AND ($8 = '*' OR REPLACE($8, '\n' || at_agency || '\n', '') <> $8 \
+                          OR REPLACE($9, '\n' || at_place || '\n', '') <> $9 \
+                          OR (REPLACE($10, '\n' || at_lender || '\n', '') <> $10 \
+                              AND REPLACE($11, '\n' || at_place || '\n', '') = $11) \
+                          OR REPLACE($12, '\n' || at_pickup || '\n', '') <> $12)"
+                ),
+                $key,
+                $id,
+                "asked_at",
+                $beyond,
+                $direction,
+                "$23"
+            )
         )
     };
 }
@@ -343,10 +423,87 @@ macro_rules! count {
     };
 }
 
+/// A page of requests that wait at the desks, in each order.
+macro_rules! page_at_desks {
+    ($columns:literal, $wait:literal, $sort:expr) => {
+        match $sort {
+            Sort::NewestFirst => at_desks!($columns, $wait, "asked_at", "request", "<", " DESC"),
+            Sort::OldestFirst => at_desks!($columns, $wait, "asked_at", "request", ">", ""),
+            Sort::ChangedLast => at_desks!($columns, $wait, "updated_at", "id", "<", " DESC"),
+            Sort::ChangedFirst => at_desks!($columns, $wait, "updated_at", "id", ">", ""),
+            Sort::Title => at_desks!($columns, $wait, "SUBSTR(title, 1, 60)", "id", ">", ""),
+        }
+    };
+}
+
+/// The number of requests that wait at the desks.
+macro_rules! count_at_desks {
+    ($wait:literal) => {
+        concat!(
+            "SELECT COUNT(*) AS requests FROM (",
+            at_desks!("1 AS one", $wait, "asked_at", "request", "<", " DESC"),
+            ") AS found"
+        )
+    };
+}
+
+/// A page of requests with unread messages, in each order.
+macro_rules! page_of_unread {
+    ($sort:expr, $select:ident) => {
+        match $sort {
+            Sort::NewestFirst => $select!(unread!("placed_at", "<", " DESC")),
+            Sort::OldestFirst => $select!(unread!("placed_at", ">", "")),
+            Sort::ChangedLast => $select!(unread!("updated_at", "<", " DESC")),
+            Sort::ChangedFirst => $select!(unread!("updated_at", ">", "")),
+            Sort::Title => $select!(unread!("SUBSTR(title, 1, 60)", ">", "")),
+        }
+    };
+}
+
+/// The conditions of a list of requests with unread messages.
+macro_rules! unread {
+    ($key:literal, $beyond:literal, $direction:literal) => {
+        conditions!(
+            "id IN (SELECT request FROM unread_message WHERE REPLACE($18, '\n' || agency || '\n', '') <> $18)",
+            $key,
+            "id",
+            "placed_at",
+            $beyond,
+            $direction,
+            "$19"
+        )
+    };
+}
+
+/// The number of requests with unread messages.
+macro_rules! count_of_unread {
+    () => {
+        concat!(
+            "SELECT COUNT(*) AS requests FROM (SELECT 1 AS one FROM patron_request WHERE ",
+            unread!("placed_at", "<", " DESC"),
+            ") AS found"
+        )
+    };
+}
+
 /// Chooses the statement by the index that the filter can use.
 macro_rules! by_index {
+    (@desk select_page, $wait:literal, $sort:expr, select) => {
+        page_at_desks!(
+            "id, version, updated_at, document, audit_head, audit_count, audit_key, finished_at", $wait, $sort
+        )
+    };
+    (@desk select_page, $wait:literal, $sort:expr, select_version) => {
+        page_at_desks!("id, version, placed_at, updated_at, SUBSTR(title, 1, 60) AS title", $wait, $sort)
+    };
+    (@desk count, $wait:literal) => { count_at_desks!($wait) };
+    (@unread select_page, $sort:expr, $select:ident) => { page_of_unread!($sort, $select) };
+    (@unread count) => { count_of_unread!() };
     ($filter:expr, $statement:ident $(, $sort:expr, $select:ident)?) => {
         match $filter.index() {
+            Index::Wait => by_index!(@desk $statement, "wait = $18" $(, $sort, $select)?),
+            Index::Case => by_index!(@desk $statement, "cases <> '' AND $18 = ''" $(, $sort, $select)?),
+            Index::Unread => by_index!(@unread $statement $(, $sort, $select)?),
             Index::Barcode => {
                 $statement!("id IN (SELECT request FROM request_barcode WHERE barcode = $7)" $(, $sort, $select)?)
             }
@@ -363,6 +520,9 @@ macro_rules! by_index {
 /// The index that narrows a list most.
 #[derive(Clone, Copy, Debug)]
 enum Index {
+    Wait,
+    Case,
+    Unread,
     Barcode,
     Patron,
     NeedsStaff,
@@ -374,6 +534,15 @@ enum Index {
 
 impl RequestFilter {
     fn index(&self) -> Index {
+        if self.queue.is_some() || self.waiting.is_some() {
+            return Index::Wait;
+        }
+        if self.case.is_some() {
+            return Index::Case;
+        }
+        if self.unread_by.is_some() {
+            return Index::Unread;
+        }
         if self.barcode.is_some() {
             return Index::Barcode;
         }
@@ -400,7 +569,7 @@ impl RequestFilter {
         let barcode = self.barcode.as_ref().map(in_lower_case).unwrap_or_default();
         let [borrowers, libraries, lenders, others, pickup] = OfAgencies::parameters(self.of_agencies.as_ref());
         let patron = self.patron.as_ref().map(|(institution, patron)| digest(&store.sealer, institution, patron));
-        Ok(values![
+        let mut parameters = values![
             statuses,
             institution,
             self.open_only,
@@ -418,8 +587,28 @@ impl RequestFilter {
             self.placed_from.map_or(i64::MIN, micros),
             self.placed_before.map_or(i64::MAX, micros),
             self.title.as_deref().map(pattern).unwrap_or_default(),
-            limit,
-        ])
+        ];
+        let wait = self.waiting.map(|(wait, _)| wait).or(self.queue.map(Queue::wait));
+        let unread_by = self.unread_by.as_ref();
+        let unread_by = unread_by.map(|agencies| lines(agencies.iter().map(ToString::to_string)));
+        if matches!(self.index(), Index::Unread) {
+            parameters.push(unread_by.unwrap_or_default().into());
+        } else if matches!(self.index(), Index::Wait | Index::Case) {
+            parameters.extend(values![
+                wait.map_or("", Wait::name),
+                self.queue.map_or("", Queue::name),
+                // A loan without a due date is in its queue, and never late.
+                self.waiting.map_or(i64::MAX, |(_, before)| micros(before)),
+                match self.case {
+                    Some(AnyOr::One(case)) => case.name(),
+                    Some(AnyOr::Any) => "*",
+                    None => "",
+                },
+                unread_by.unwrap_or_default(),
+            ]);
+        }
+        parameters.push(limit.into());
+        Ok(parameters)
     }
 }
 

@@ -270,6 +270,8 @@ impl Unit {
         );
         self.insert_audit(request.id, links);
         self.insert_barcodes(request.id, barcodes(request));
+        self.save_open_work(None, request, now);
+        self.add_to_summary(None, request, 1, now);
         Ok(Stored { request: request.clone(), version: 1, updated_at: now, audit: end, text_key: Some(key) })
     }
 
@@ -320,6 +322,8 @@ impl Unit {
             self.run("UPDATE patron_request SET audit_key = $1 WHERE id = $2", values![sealed, next.id]);
         }
         self.save_found_by(&before.request, next)?;
+        self.save_open_work(Some(&before.request), next, now);
+        self.add_to_summary(Some(&before.request), next, before.version + 1, now);
         let known = barcodes(&before.request);
         self.insert_barcodes(next.id, barcodes(next).filter(|barcode| !known.clone().any(|other| other == *barcode)));
         Ok(Stored { request: next.clone(), version: before.version + 1, updated_at: now, audit: end, text_key })

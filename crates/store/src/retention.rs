@@ -110,6 +110,7 @@ impl Unit {
         );
         self.run("DELETE FROM hint WHERE request = $1", values![next.id]);
         self.run("DELETE FROM supplier_choice WHERE request = $1", values![next.id]);
+        self.run("DELETE FROM unread_message WHERE request = $1", values![next.id]);
         Ok(saved)
     }
 }

@@ -54,6 +54,11 @@ const ALL: &[SchemaVersion] = &[
         sqlite: include_str!("schema/9-lists.sqlite.sql"),
         postgres: include_str!("schema/9-lists.postgres.sql"),
     },
+    SchemaVersion {
+        both: include_str!("schema/10-desk.sql"),
+        sqlite: include_str!("schema/10-desk.sqlite.sql"),
+        postgres: include_str!("schema/10-desk.postgres.sql"),
+    },
 ];
 
 /// The statements that make one version of a schema from the version before.
@@ -105,7 +110,8 @@ const LOCK: &str = "SELECT pg_advisory_xact_lock(1129270867);";
 pub(crate) async fn run(store: &Store) -> Result<(), Error> {
     run_all(store, ALL).await?;
     store.bring_titles_in_order().await?;
-    store.prepare_keys().await
+    store.prepare_keys().await?;
+    store.fill_open_work().await
 }
 
 /// Brings a database's schema to the last of these versions.

@@ -209,6 +209,11 @@ impl Row {
         Timestamp::from_microsecond(self.int(column)?).map_err(|_| corrupt(column, "a time out of range"))
     }
 
+    /// A time; none where it is NULL.
+    pub(crate) fn optional_time(&self, column: &'static str) -> Result<Option<Timestamp>, Error> {
+        self.optional_int(column)?.map(|_| self.time(column)).transpose()
+    }
+
     /// A time; none where it is 0.
     pub(crate) fn time_unless_zero(&self, column: &'static str) -> Result<Option<Timestamp>, Error> {
         if self.int(column)? == 0 { Ok(None) } else { self.time(column).map(Some) }

@@ -5,12 +5,12 @@ use std::mem;
 
 use jiff::civil::Date;
 use lending::{
-    AgencyCode, Barcode, BibId, CancelledBy, DeskCode, HoldingId, InstitutionCode, ItemId, LONGEST_IDENTIFIER,
-    LibraryCode, PatronId, PickupLocationCode, Settlement, Status,
+    AgencyCode, Barcode, BibId, CancelledBy, Case, DeskCode, HoldingId, InstitutionCode, ItemId, LONGEST_IDENTIFIER,
+    LibraryCode, PatronId, PickupLocationCode, Queue, Settlement, Side, Status, Wait,
 };
 use secrecy::SecretString;
 use serde_json::{Map, Value, json};
-use store::{Cursor, Sort};
+use store::{AnyOr, Cursor, Sort};
 use utoipa::openapi::schema::{
     AdditionalProperties, ArrayBuilder, Object, ObjectBuilder, OneOfBuilder, Schema, SchemaFormat, SchemaType, Type,
 };
@@ -275,6 +275,120 @@ words! {
     Sort, "UNKNOWN_ORDER", "-placed_at" => Self::NewestFirst, "placed_at" => Self::OldestFirst,
         "-updated_at" => Self::ChangedLast, "updated_at" => Self::ChangedFirst, "title" => Self::Title;
 }
+
+words! {
+    Queue, "UNKNOWN_QUEUE", "pick" => Self::Pick, "send" => Self::Send, "copy_unavailable" => Self::CopyUnavailable,
+        "receive" => Self::Receive, "shelve" => Self::Shelve, "on_hold_shelf" => Self::OnHoldShelf,
+        "on_loan" => Self::OnLoan, "clear_hold_shelf" => Self::ClearHoldShelf, "send_back" => Self::SendBack,
+        "check_in" => Self::CheckIn;
+    Wait, "UNKNOWN_WAIT", "at_lender" => Self::AtLender, "in_transit" => Self::InTransit, "on_shelf" => Self::OnShelf,
+        "overdue" => Self::Overdue, "returning" => Self::Returning;
+    AtSide, "UNKNOWN_SIDE", "any" => Self::Any, "borrower" => Self::One(Side::Borrower),
+        "lender" => Self::One(Side::Lender), "pickup" => Self::One(Side::Pickup);
+    CaseFilter, "UNKNOWN_CASE", "any" => Self(AnyOr::Any), "lost" => Self(AnyOr::One(Case::Lost)),
+        "claimed_returned" => Self(AnyOr::One(Case::ClaimedReturned)),
+        "missing_in_transit" => Self(AnyOr::One(Case::MissingInTransit)),
+        "missing_at_pickup" => Self(AnyOr::One(Case::MissingAtPickup)),
+        "damaged" => Self(AnyOr::One(Case::Damaged));
+}
+
+words! {
+    Per, "UNKNOWN_PERIOD", "day" => Self::Day, "week" => Self::Week;
+}
+
+words! {
+    ListKind, "UNKNOWN_LIST", "lending" => Self::Lending, "borrowing" => Self::Borrowing, "requests" => Self::Requests;
+}
+
+/// A list of requests that has views.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum ListKind {
+    /// The items that other libraries want.
+    Lending,
+    /// The items that the agency's patrons want.
+    Borrowing,
+    /// All requests.
+    Requests,
+}
+
+impl ListKind {
+    /// Returns its name.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Lending => "lending",
+            Self::Borrowing => "borrowing",
+            Self::Requests => "requests",
+        }
+    }
+}
+
+/// A text of several lines, which people write to each other.
+#[derive(Clone)]
+pub(crate) struct MessageText(pub(crate) String);
+
+/// Without the text, which may name a person.
+impl std::fmt::Debug for MessageText {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("MessageText([redacted])")
+    }
+}
+
+/// The longest message, in characters.
+const LONGEST_MESSAGE: usize = 2_000;
+/// The form of a message, for the OpenAPI document: no control character but line breaks, and not blank.
+const MESSAGE_PATTERN: &str = r"^[^\u0000-\u0009\u000B-\u001F\u007F-\u009F]*[^\s\u0000-\u001F\u007F-\u009F][^\u0000-\u0009\u000B-\u001F\u007F-\u009F]*$";
+
+impl Field for MessageText {
+    fn read(value: Value, reader: &mut Reader) -> Option<Self> {
+        let Value::String(text) = &value else {
+            reader.wrong_type("text", &value);
+            return None;
+        };
+        let text = text.replace("\r\n", "\n");
+        let text = text.trim();
+        if text.is_empty() {
+            reader.fault("EMPTY", "It is empty.");
+        } else if text.chars().count() > LONGEST_MESSAGE {
+            reader.fault("TOO_LONG", format!("It has more than {LONGEST_MESSAGE} characters."));
+        } else if text.chars().any(|character| character.is_control() && character != '\n') {
+            reader.fault("CONTROL_CHARACTER", "It holds a control character other than a line break.");
+        } else {
+            return Some(Self(text.to_owned()));
+        }
+        None
+    }
+
+    fn placeholder() -> Self {
+        Self(String::new())
+    }
+
+    fn schema() -> RefOr<Schema> {
+        let schema = ObjectBuilder::new().schema_type(Type::String).min_length(Some(1));
+        schema.max_length(Some(LONGEST_MESSAGE)).pattern(Some(MESSAGE_PATTERN)).into()
+    }
+}
+
+/// The time that a number is for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Per {
+    /// A day.
+    Day,
+    /// A week from Monday.
+    Week,
+}
+
+/// The side of a request at which an agency stands.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum AtSide {
+    /// Any side.
+    Any,
+    /// This side.
+    One(Side),
+}
+
+/// A kind of case, or any case.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct CaseFilter(pub(crate) AnyOr<Case>);
 
 /// The secret before the newest one of a webhook.
 #[derive(Clone, Copy, Debug)]

@@ -282,6 +282,33 @@ impl Access {
         Ok(self.caller.sides(parties.agency, lenders.into_iter().map(|agency| &agency.code), pickup))
     }
 
+    /// Returns the sides of a request at which one of the caller's agencies stands, or this one alone; for the consortium admin
+    /// without an agency, all sides.
+    pub(crate) async fn sides_of(
+        &self,
+        state: &WebState,
+        request: &lending::Request,
+        agency: Option<&AgencyCode>,
+    ) -> Result<Vec<lending::Side>, Problem> {
+        let agencies = state.engine.agencies().await?;
+        let stands = |code: &AgencyCode| agency.map_or_else(|| self.owns(code), |wanted| wanted == code);
+        let mut sides = Vec::new();
+        if stands(&request.patron.agency) {
+            sides.push(lending::Side::Borrower);
+        }
+        if let Some(supply) = &request.supply {
+            let lenders = agencies_of_library(&agencies, &supply.institution, Some(&supply.copy.library));
+            if lenders.iter().any(|lender| stands(&lender.code)) {
+                sides.push(lending::Side::Lender);
+            }
+        }
+        if state.engine.pickup_agencies().await?.get(&request.pickup.code).is_some_and(stands) {
+            sides.push(request.pickup_role());
+            sides.push(lending::Side::Pickup);
+        }
+        Ok(sides)
+    }
+
     /// Returns the data of a request's patron that the caller sees when the call neither names the patron nor gives a
     /// reason.
     pub(crate) fn patron_data(&self, sides: Sides) -> PatronData {
@@ -349,6 +376,11 @@ impl Access {
         Ok(deliveries::visible_requests(&state.engine, &self.caller).await?)
     }
 
+    /// Returns whether a list has only requests of the caller's own patrons.
+    pub(crate) fn sees_patrons_alone(&self, names_patron: bool) -> bool {
+        self.caller.role() == Role::Discovery || names_patron && !self.caller.is_consortium_admin()
+    }
+
     /// Decides about the agency of a new or existing object.
     ///
     /// # Errors
@@ -362,6 +394,27 @@ impl Access {
     /// Returns whether an agency that the caller names in a body or a list is the caller's own.
     pub(crate) fn owns(&self, agency: &AgencyCode) -> bool {
         self.caller.owns(agency) || self.is_removed("owns")
+    }
+
+    /// Returns how many messages of a request the caller's agencies have not read.
+    pub(crate) async fn unread_messages(&self, state: &WebState, id: RequestId) -> Result<u64, Problem> {
+        if self.caller.agencies().is_empty() {
+            return Ok(0);
+        }
+        let unread = state.engine.store().unread_of_request(id).await?.into_iter();
+        let own = unread.filter(|(agency, _)| self.caller.agencies().contains(agency));
+        Ok(own.map(|(_, number)| number).max().unwrap_or_default())
+    }
+
+    /// Returns how many messages of each request the caller's agencies have not read.
+    pub(crate) async fn all_unread_messages(&self, state: &WebState) -> Result<HashMap<RequestId, u64>, Problem> {
+        let agencies: Vec<AgencyCode> = self.caller.agencies().iter().cloned().collect();
+        Ok(state.engine.store().unread_messages(&agencies).await?)
+    }
+
+    /// Returns whether an agency exists and is the caller's own.
+    pub(crate) async fn knows_agency(&self, state: &WebState, code: &AgencyCode) -> Result<bool, Problem> {
+        Ok(self.owns(code) && state.engine.agencies().await?.iter().any(|known| known.code == *code))
     }
 
     /// Decides about an institution, whether it exists or not.

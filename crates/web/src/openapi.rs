@@ -19,9 +19,10 @@ use crate::events::EventView;
 use crate::problem::Envelope;
 use crate::state::WebState;
 use crate::{
-    agencies, audit, availability, catalogue, catalogue_status, choices, codes, events, failures, harvests, health,
-    idempotency, institutions, keys, orphans, own_account, patrons, pickup_locations, preview, quota, reads,
-    request_commands, requests, set_aside, subscriptions, supplier_policy, users, webhooks,
+    agencies, audit, availability, cases, catalogue, catalogue_status, choices, codes, events, failures, harvests,
+    health, idempotency, institutions, keys, orphans, own_account, patrons, pickup_locations, preview, quota, reads,
+    request_commands, request_messages, requests, saved_views, scans, set_aside, statistics, subscriptions,
+    supplier_policy, users, webhooks, work,
 };
 
 const KEY: &str = "api_key";
@@ -62,6 +63,12 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
 pub(crate) fn parts() -> (Router<WebState>, Router<WebState>, utoipa::openapi::OpenApi) {
     let (guarded, mut document) = OpenApiRouter::with_openapi(Document::openapi())
         .merge(requests::routes())
+        .merge(work::routes())
+        .merge(statistics::routes())
+        .merge(request_messages::routes())
+        .merge(cases::routes())
+        .merge(saved_views::routes())
+        .merge(scans::routes())
         .merge(preview::routes())
         .merge(events::routes())
         .merge(subscriptions::routes())

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use lending::{AgencyCode, PatronId, RequestId};
 use serde::Serialize;
 use serde_json::{Value, json};
-use store::{Agency, AuditRow, PatronRead, Stored, StoredVirtualPatron};
+use store::{Agency, AuditRow, PatronRead, RequestMessage, Stored, StoredVirtualPatron};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -77,6 +77,20 @@ struct ExportedRequest {
     facts: Value,
     /// What happened to it, oldest first.
     timeline: Vec<ExportedEntry>,
+    /// What the libraries have written to each other about it, oldest first.
+    messages: Vec<ExportedMessage>,
+}
+
+/// A message between the libraries of a request.
+#[derive(Debug, Serialize, ToSchema)]
+struct ExportedMessage {
+    /// The time.
+    #[schema(value_type = String, format = DateTime)]
+    time: Timestamp,
+    /// The agency that wrote it; null for the consortium's office.
+    agency: Option<String>,
+    /// The text.
+    text: Option<String>,
 }
 
 /// One entry of a request's timeline.
@@ -148,7 +162,7 @@ struct ErasureView {
 }
 
 impl ExportedRequest {
-    fn new((stored, timeline): (Stored, Vec<AuditRow>)) -> Result<Self, Problem> {
+    fn new(stored: &Stored, timeline: Vec<AuditRow>, messages: Vec<RequestMessage>) -> Result<Self, Problem> {
         let facts = serde_json::to_value(&stored.request).map_err(|_| Problem::internal())?;
         let entry = |row: AuditRow| ExportedEntry {
             time: row.entry.at,
@@ -158,7 +172,13 @@ impl ExportedRequest {
             note: row.entry.note,
             evidence: row.entry.evidence,
         };
-        Ok(Self { facts, timeline: timeline.into_iter().map(entry).collect() })
+        let message = |message: RequestMessage| ExportedMessage {
+            time: message.at,
+            agency: message.agency.map(|agency| agency.to_string()),
+            text: message.text,
+        };
+        let messages = messages.into_iter().map(message).collect();
+        Ok(Self { facts, timeline: timeline.into_iter().map(entry).collect(), messages })
     }
 }
 
@@ -207,14 +227,17 @@ async fn export_patron(
     }
     let home = home(&state, &agency).await?;
     let data = state.engine.patron_data(&home.institution, &agency, &patron).await?;
-    for (stored, _) in &data.requests {
+    let mut requests = Vec::with_capacity(data.requests.len());
+    for (stored, timeline) in data.requests {
         access.note_read(&state, &stored.request, PatronData::Full, reason.clone());
+        let messages = state.engine.store().request_messages(&stored).await?;
+        requests.push(ExportedRequest::new(&stored, timeline, messages)?);
     }
     let export = PatronExport {
         agency: agency.to_string(),
         patron: patron.as_str().to_owned(),
         exported_at: state.engine.clock().now(),
-        requests: data.requests.into_iter().map(ExportedRequest::new).collect::<Result<_, _>>()?,
+        requests,
         virtual_patrons: data.virtual_patrons.into_iter().map(Into::into).collect(),
         reads: data.reads.into_iter().map(Into::into).collect(),
     };

@@ -44,6 +44,8 @@ pub(crate) struct PickupLocationView {
     library: String,
     /// The circulation desk, if the library has several hold shelves.
     desk: Option<String>,
+    /// The code of its stop on the courier's route, for slips.
+    route_code: Option<String>,
 }
 
 impl From<StoredPickupLocation> for PickupLocationView {
@@ -56,6 +58,7 @@ impl From<StoredPickupLocation> for PickupLocationView {
             institution: location.institution.to_string(),
             library: location.library.to_string(),
             desk: location.desk.map(|desk| desk.to_string()),
+            route_code: location.route_code,
         }
     }
 }
@@ -78,6 +81,8 @@ input! {
         library: LibraryCode,
         /// The circulation desk, if the library has several hold shelves.
         desk: Option<DeskCode>,
+        /// The code of its stop on the courier's route, which slips show.
+        route_code: Option<String>,
     }
     example: {"name": "Main Library, ground floor", "agency": "NORTH", "library": "MAIN", "desk": "DEFAULT_CIRC_DESK"}
 }
@@ -163,10 +168,12 @@ async fn put_pickup_location(
         let message = format!("There is no agency {}.", input.value.agency);
         input.fault("agency", "UNKNOWN_AGENCY", message);
     }
-    let (TakeOverQuery { take_over }, PickupLocationInput { name, agency, library, desk }) = query.and(input)?;
+    let (TakeOverQuery { take_over }, PickupLocationInput { name, agency, library, desk, route_code }) =
+        query.and(input)?;
     let owner = owner.ok_or_else(|| Problem::not_found("agency", agency.as_str()))?;
 
-    let location = PickupLocation { code: code.as_str().into(), name, institution: owner.institution, library, desk };
+    let institution = owner.institution;
+    let location = PickupLocation { code: code.as_str().into(), name, institution, library, desk, route_code };
     let version = known.as_ref().map(|(_, version)| *version);
     let expected = if_match.expected(known.as_ref().map(tagged))?;
     let expected = if_none_match.and(expected, version.is_some())?;

@@ -174,6 +174,11 @@ impl Problem {
         Self { errors, ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, "INVALID_REQUEST", detail) }
     }
 
+    /// Returns the sentences about the faults of the input.
+    pub(crate) fn faults(&self) -> Vec<String> {
+        self.errors.iter().map(|fault| format!("{}: {}", fault.field, fault.message)).collect()
+    }
+
     /// Fails if there are faults.
     pub(crate) fn check(errors: Vec<FieldError>) -> Result<(), Self> {
         if errors.is_empty() { Ok(()) } else { Err(Self::invalid(errors)) }

@@ -1,5 +1,7 @@
 //! The API's view of a request: a list of the fields that may be shown, not the domain's own record.
 
+use std::collections::BTreeMap;
+
 use access::PatronData;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
@@ -47,6 +49,17 @@ pub(crate) struct RequestView {
     /// The last day on which the patron can use the item.
     #[schema(value_type = Option<String>, format = Date)]
     needed_until: Option<String>,
+    /// Since when it has the status.
+    #[schema(value_type = String, format = DateTime)]
+    status_since: Timestamp,
+    /// The queue of the libraries' desks in which it waits, such as `pick`; null if it waits in none.
+    #[schema(schema_with = words::optional_queue)]
+    queue: Option<&'static str>,
+    /// The step that it waits for; null while the hub works on it, and after its end.
+    next_step: Option<NextStepView>,
+    /// When the patron must bring the item back; null before the loan.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    due: Option<Timestamp>,
     /// When it was placed.
     #[schema(value_type = String, format = DateTime)]
     placed_at: Timestamp,
@@ -98,6 +111,9 @@ pub(crate) struct RequestDetails {
     /// The history, oldest first; left out if the call doesn't want it.
     #[serde(skip_serializing_if = "Option::is_none")]
     timeline: Option<Vec<TimelineRow>>,
+    /// How many messages of the other libraries the caller's agencies have not read; left out with the history.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unread_messages: Option<u64>,
 }
 
 /// A page of requests.
@@ -108,8 +124,23 @@ pub(crate) struct RequestList {
     pub(crate) requests: Vec<RenderedView>,
     /// The number of requests on all pages; null unless the call asked for it.
     pub(crate) total: Option<u64>,
+    /// How many messages of the other libraries the caller's agencies have not read, by the id of the request; requests
+    /// without any are left out.
+    pub(crate) unread_messages: BTreeMap<String, u64>,
     /// The `cursor` of the next page; null at the end.
     pub(crate) next: Option<String>,
+}
+
+/// The step that a request waits for.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = NextStep)]
+struct NextStepView {
+    /// What is to be done: the name of a queue, or `decide`.
+    #[schema(schema_with = words::step)]
+    step: &'static str,
+    /// Until when, where a date is agreed: the end of the time on the hold shelf, or the due date.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    by: Option<Timestamp>,
 }
 
 impl IntoResponse for RequestList {
@@ -218,6 +249,8 @@ struct PickupView {
     library: String,
     /// The circulation desk, if the library has several hold shelves.
     desk: Option<String>,
+    /// The code of its stop on the courier's route.
+    route_code: Option<String>,
 }
 
 /// The lending side.
@@ -230,6 +263,10 @@ struct LenderView {
     library: String,
     /// Its shelving location.
     location: String,
+    /// The name of that location, if the library's system gives one.
+    location_name: Option<String>,
+    /// The call number, if the item has one.
+    call_number: Option<String>,
     /// The record.
     bib: String,
     /// The holding.
@@ -390,6 +427,8 @@ impl RequestView {
         let Listed { request, version, updated_at } = listed;
         let actions = request.actions().into_iter().map(lending::Action::name).collect();
         let item_place = request.item_place();
+        let (queue, due) = (request.queue().map(lending::Queue::name), request.due());
+        let next_step = request.next_step().map(|next| NextStepView { step: next.step, by: next.by });
         let code = request.patron.verified.as_ref().and_then(|patron| patron.pickup_code.as_ref());
         let pickup_code = code.filter(|_| data != PatronData::Hidden).map(ToString::to_string);
         let (title, author) = request.title.map_or((None, None), |title| (Some(title.title), title.author));
@@ -403,6 +442,10 @@ impl RequestView {
             actions,
             workflow: request.workflow.name(),
             needed_until: request.needed_until.map(|day| day.to_string()),
+            status_since: request.status_since,
+            queue,
+            next_step,
+            due,
             placed_at: request.placed_at,
             updated_at,
             version,
@@ -418,6 +461,7 @@ impl RequestView {
                 name: request.pickup.name,
                 library: request.pickup.library.to_string(),
                 desk: request.pickup.desk.map(|desk| desk.to_string()),
+                route_code: request.pickup.route_code,
             },
             pickup_code,
             lender: request.supply.map(lender),
@@ -447,7 +491,12 @@ impl RequestDetails {
     pub(crate) fn new(stored: Stored, timeline: Option<Vec<AuditRow>>, data: PatronData, sentence: Sentence) -> Self {
         let request = RequestView::new(stored.into(), data, sentence);
         let timeline = timeline.map(|rows| rows.into_iter().map(timeline_row).collect());
-        Self { request, timeline }
+        Self { request, timeline, unread_messages: None }
+    }
+
+    /// Adds how many messages the caller's agencies have not read.
+    pub(crate) fn with_unread(self, number: u64) -> Self {
+        Self { unread_messages: Some(number), ..self }
     }
 }
 
@@ -479,6 +528,8 @@ fn lender(supply: Supply) -> LenderView {
         institution: supply.institution.to_string(),
         library: supply.copy.library.to_string(),
         location: supply.copy.location.to_string(),
+        location_name: supply.copy.location_name,
+        call_number: supply.copy.call_number,
         bib: supply.copy.bib.to_string(),
         holding: supply.copy.holding.to_string(),
         item: supply.copy.item.to_string(),

@@ -11,11 +11,12 @@ use axum::http::header::{ETAG, LOCATION};
 use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
 use engine::{NewRequest, NewTitle};
+use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use lending::{
     AgencyCode, Attention, Barcode, BibId, CopyRef, HoldingId, InstitutionCode, ItemId, PatronId, PickupLocationCode,
-    Refusal, Request, RequestId, Status, TitleRef,
+    Queue, Refusal, Request, RequestId, Status, TitleRef, Wait,
 };
 use messages::Message;
 use store::{Cursor, OfAgencies, RequestFilter, RequestVersion, Sort, Stored};
@@ -24,7 +25,7 @@ use utoipa::openapi::path::{Parameter, ParameterIn};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::field::{After, LONGEST_TEXT, List, Number, Statuses};
+use crate::field::{After, AtSide, CaseFilter, LONGEST_TEXT, List, Number, Statuses};
 use crate::guard::{Access, Seen};
 use crate::input::{Body, Query, Read, input};
 use crate::path::PathId;
@@ -293,7 +294,7 @@ input! {
         /// Only those of this patron of `agency`: primary id, barcode or e-mail, as it was given or as the patron's library
         /// knows it.
         patron: Option<PatronId>,
-        /// Only those of patrons of this agency.
+        /// Only those of patrons of this agency, or with `side`, those at which it stands on that side.
         agency: Option<AgencyCode>,
         /// Why the consortium admin searches for a patron, which the hub logs. Needed with `patron`.
         reason: Option<String>,
@@ -310,6 +311,18 @@ input! {
         /// Only those with an item that has or had this barcode, at the lender or as a virtual item. Ended requests are
         /// found too.
         barcode: Option<Barcode>,
+        /// Only those that wait in this queue of the libraries' desks.
+        queue: Option<Queue>,
+        /// Only those that wait longer than the hub's settings allow: at the lender, on the way to the pickup library, there,
+        /// beyond the due date, or on the way home.
+        too_long: Option<Wait>,
+        /// Only cases of this kind, or any case.
+        case: Option<CaseFilter>,
+        /// Only those with messages that the caller's agencies have not read. The consortium admin has none.
+        unread: bool,
+        /// Only those at which one of the caller's agencies, or the `agency`, stands on this side, or on any. Then `agency` is
+        /// not the patron's alone.
+        side: Option<AtSide>,
         /// The order; a minus stands for the descending one. The newest come first if it is left out.
         sort: Option<Sort>,
         /// Whether the answer says how many requests there are on all pages. Counting many takes longer than a page.
@@ -324,13 +337,18 @@ input! {
 
 impl ListQuery {
     /// Returns the filter. `institution` is that of the patron's agency.
-    fn into_filter(self, institution: Option<InstitutionCode>, of_agencies: Option<OfAgencies>) -> RequestFilter {
+    fn into_filter(
+        self,
+        institution: Option<InstitutionCode>,
+        of_agencies: Option<OfAgencies>,
+        too_long: Option<(Wait, Timestamp)>,
+    ) -> RequestFilter {
         let begins = |day: Option<Date>| day.and_then(|day| TimeZone::UTC.to_timestamp(day.at(0, 0, 0, 0)).ok());
         RequestFilter {
             statuses: self.status.0,
             institution: self.institution,
             patron: institution.zip(self.patron),
-            agency: self.agency,
+            agency: self.agency.filter(|_| self.side.is_none()),
             placed_from: begins(self.from),
             placed_before: begins(self.to.and_then(|day| day.tomorrow().ok())),
             title: self.title,
@@ -338,6 +356,10 @@ impl ListQuery {
             needs_staff: self.needs_staff,
             barcode: self.barcode,
             of_agencies,
+            queue: self.queue,
+            waiting: too_long,
+            case: self.case.map(|case| case.0),
+            unread_by: None,
             sort: self.sort.or(self.cursor.0.as_ref().map(Cursor::sort)).unwrap_or_default(),
             after: self.cursor.0,
             limit: self.limit.0,
@@ -395,6 +417,45 @@ async fn institution_of(state: &WebState, agency: &AgencyCode) -> Result<Option<
     Ok(state.engine.store().agency(agency).await?.map(|agency| agency.institution))
 }
 
+/// Checks a filter that somebody wants to keep: a query of this list that names neither a patron nor a place in the list.
+pub(crate) async fn check_list_filter(filter: &str) -> Result<(), String> {
+    let unreadable = || "It is no query of a list of requests.".to_owned();
+    let call = axum::http::Request::builder().uri(format!("/?{filter}")).body(()).map_err(|_| unreadable())?;
+    let (mut parts, ()) = call.into_parts();
+    let Query(query) = Query::<ListQuery>::from_request_parts(&mut parts, &()).await.map_err(|_| unreadable())?;
+    let query = query.checked().map_err(|problem| problem.faults().join(" "))?;
+    if query.patron.is_some() || query.reason.is_some() {
+        return Err("A view names no patron, and no reason to search for one.".to_owned());
+    }
+    if query.cursor.0.is_some() || query.total {
+        return Err("A view is a filter, without `cursor` and `total`.".to_owned());
+    }
+    Ok(())
+}
+
+/// Returns the requests that a list may have: those that the caller sees, limited to a side of the caller's agencies or of one of
+/// them; `None` for all.
+pub(crate) async fn listed(
+    state: &WebState,
+    access: &Access,
+    names_patron: bool,
+    side: Option<AtSide>,
+    agency: Option<&AgencyCode>,
+) -> Result<Option<OfAgencies>, Problem> {
+    let of = match agency.filter(|_| side.is_some()) {
+        None => access.listed_requests(state, names_patron).await?,
+        // Such a list has the requests of patrons alone.
+        Some(agency) if access.sees_patrons_alone(names_patron) => {
+            Some(OfAgencies { borrowers: vec![agency.clone()], ..OfAgencies::default() })
+        }
+        Some(agency) => Some(deliveries::requests_of(&state.engine, &|code| code == agency).await?),
+    };
+    Ok(match side {
+        Some(AtSide::One(side)) => of.map(|of| of.at(side)),
+        Some(AtSide::Any) | None => of,
+    })
+}
+
 /// Lists requests: those at which the caller's agencies have a side. The consortium admin sees all.
 #[utoipa::path(
     get,
@@ -413,16 +474,23 @@ async fn list_requests(
     access.may_list(names_patron)?;
     let institution = check_filter(&state, &access, &mut query).await?;
     let query = query.checked()?;
-    let (counted, reason) = (query.total, query.reason.clone());
-    let filter = query.into_filter(institution, access.listed_requests(&state, names_patron).await?);
+    let (counted, reason, agency) = (query.total, query.reason.clone(), query.agency.clone());
+    let of = listed(&state, &access, names_patron, query.side, query.agency.as_ref()).await?;
+    let now = state.engine.clock().now();
+    let unread_by = query.unread.then(|| access.caller().agencies().iter().cloned().collect());
+    let too_long = query.too_long.map(|wait| (wait, state.wait_limits.before(wait, now)));
+    let filter = RequestFilter { unread_by, ..query.into_filter(institution, of, too_long) };
     let page = state.engine.store().list(&filter).await?;
     let total = if counted { Some(state.engine.store().count_requests(&filter).await?) } else { None };
-    if let Some(agency) = filter.agency.as_ref().filter(|_| names_patron) {
+    if let Some(agency) = agency.as_ref().filter(|_| names_patron) {
         // The caller has said who the patron is, and learns what the patron has requested.
         access.note_list(&state, page.requests.iter().map(|request| request.id).collect(), agency, reason);
     }
     let requests = access.listed_views(&state, &page.requests, names_patron).await?;
-    Ok(RequestList { requests, total, next: page.next.map(|cursor| cursor.to_string()) }.into_response())
+    let unread = access.all_unread_messages(&state).await?;
+    let unread = page.requests.iter().filter_map(|request| Some((request.id.to_string(), *unread.get(&request.id)?)));
+    let next = page.next.map(|cursor| cursor.to_string());
+    Ok(RequestList { requests, total, unread_messages: unread.collect(), next }.into_response())
 }
 
 input! {
@@ -518,7 +586,9 @@ async fn get_request(
     let tag = [(ETAG, Tag::of_request(stored.version).into_header())];
     let patron_message = access.patron_message(&state, &stored.request).await?;
     let timeline = (!without_timeline).then_some(timeline);
-    Ok((tag, Json(RequestDetails::new(stored, timeline, data, patron_message))).into_response())
+    let unread = access.unread_messages(&state, id).await?;
+    let details = RequestDetails::new(stored, timeline, data, patron_message).with_unread(unread);
+    Ok((tag, Json(details)).into_response())
 }
 
 /// Answers a request without its history. Most callers ask for the status again and again, and see nothing of the patron.

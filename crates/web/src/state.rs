@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use axum::http::HeaderValue;
 use engine::Engine;
+use lending::WaitLimits;
 use tokio::sync::watch;
 
 use crate::auth::{ApiKeys, Keys};
@@ -38,6 +39,7 @@ pub struct Parts {
     pub(crate) catalogue: Option<catalogue::Catalogue>,
     pub(crate) availability: Option<Arc<availability::Availability>>,
     pub(crate) open_sru: bool,
+    pub(crate) wait_limits: WaitLimits,
     stop: Option<watch::Receiver<bool>>,
 }
 
@@ -70,6 +72,7 @@ impl WebState {
             catalogue: None,
             availability: None,
             open_sru: false,
+            wait_limits: WaitLimits::default(),
             stop: None,
         }))
     }
@@ -133,6 +136,13 @@ impl WebState {
     #[must_use]
     pub fn with_open_sru(mut self, open: bool) -> Self {
         self.parts().open_sru = open;
+        self
+    }
+
+    /// Sets after how many days each wait of a request takes too long. Default 3, 7, 7, 0 and 7.
+    #[must_use]
+    pub fn with_wait_limits(mut self, limits: WaitLimits) -> Self {
+        self.parts().wait_limits = limits;
         self
     }
 

@@ -1,6 +1,8 @@
 //! The words that the fields of answers can have, for the OpenAPI document.
 
-use lending::{Action, Closure, Condition, Effect, Outcome, Status, Workflow};
+use lending::{
+    Action, Case, Closure, Condition, Effect, Outcome, Queue, SCAN_MESSAGES, ScanAct, Status, Wait, Workflow,
+};
 use utoipa::openapi::schema::{Array, ArrayBuilder, Object, ObjectBuilder, SchemaType, Type};
 
 /// Declares the schema of a field that has one of some words, or, with `or null`, none.
@@ -30,6 +32,8 @@ const ITEM_STATES: [&str; 10] = [
     "absent",
 ];
 
+const SIDES: [&str; 3] = ["borrower", "lender", "pickup"];
+
 words! {
     status = Status::ALL.map(Status::name);
     workflow = Workflow::ALL.map(Workflow::name);
@@ -46,6 +50,14 @@ words! {
     ok = ["ok"];
     webhook_result = ["accepted", "duplicate", "ignored"];
     paused = ["everything", "polling"];
+    queue = Queue::ALL.map(Queue::name);
+    step = Queue::ALL.map(Queue::name).into_iter().chain(["decide"]);
+    wait = Wait::ALL.map(Wait::name);
+    side = SIDES;
+    scan_result = ["found", "over", "elsewhere", "unknown"];
+    scan_act = ScanAct::ALL.map(ScanAct::name);
+    scan_message = SCAN_MESSAGES.into_iter().chain(["scan-elsewhere", "scan-unknown"]);
+    list_kind = ["lending", "borrowing", "requests"];
 }
 
 words! { or null:
@@ -57,11 +69,18 @@ words! { or null:
     optional_item_state = ITEM_STATES;
     optional_closure = Closure::ALL.map(Closure::name);
     optional_closure_source = ["reported", "inferred"];
+    optional_queue = Queue::ALL.map(Queue::name);
+    optional_side = SIDES;
 }
 
 /// Returns the schema of a list of conditions.
 pub(crate) fn conditions() -> Array {
     list_of(Condition::ALL.map(Condition::name).into_iter().collect())
+}
+
+/// Returns the schema of a list of cases.
+pub(crate) fn cases() -> Array {
+    list_of(Case::ALL.map(Case::name).into_iter().collect())
 }
 
 /// Returns the schema of a list of actions.

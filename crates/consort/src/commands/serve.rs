@@ -194,6 +194,7 @@ fn web_state(config: &Config, engine: &Arc<Engine>, keys: ApiKeys) -> WebState {
         .with_proxies(config.proxies())
         .with_limits(config.rate_limits())
         .with_open_sru(config.http.open_sru)
+        .with_wait_limits(config.wait_limits())
 }
 
 /// Serves the API in a task of its own, over TLS if there is a certificate.

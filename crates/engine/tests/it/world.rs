@@ -547,6 +547,7 @@ async fn set_up(store: &Store, base_url: &str) {
             institution: InstitutionCode::from(institution),
             library: LibraryCode::from(library),
             desk: None,
+            route_code: None,
         };
         unit.put_pickup_location(&place, &AgencyCode::from(agency));
     }
@@ -594,6 +595,7 @@ impl World {
             institution: InstitutionCode::from(institution),
             library: LibraryCode::from(library),
             desk: None,
+            route_code: None,
         };
         let mut unit = self.engine.store().unit();
         unit.put_pickup_location(&place, &AgencyCode::from(agency));

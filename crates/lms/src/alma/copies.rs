@@ -166,12 +166,21 @@ impl Alma {
             barcode: Barcode::from(barcode.as_str()),
             library: library.as_str().into(),
             location: location.as_str().into(),
+            location_name: location.desc.clone().map(|name| cut(&name)),
+            call_number: item.call_number.clone().map(|number| cut(&number)),
             item_type: item_type.clone(),
             title: Title::bounded(item.title.as_deref().unwrap_or_default(), item.author.as_deref()),
             volume: volume_of(item),
         };
         Ok((copy, standing))
     }
+}
+
+/// The longest name of a location and call number that the hub keeps, in characters.
+const LONGEST_PLACE: usize = 200;
+
+fn cut(text: &str) -> String {
+    text.chars().take(LONGEST_PLACE).collect()
 }
 
 /// Returns where an item is that is on its shelf or on loan. Others may wait for one that is on loan.

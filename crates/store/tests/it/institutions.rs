@@ -35,6 +35,7 @@ async fn set_up(fixture: &Fixture) {
         institution: "01BORROW".into(),
         library: "MAIN".into(),
         desk: Some("D".into()),
+        route_code: None,
     };
     unit.put_pickup_location(&pickup, &"BORROW".into());
     fixture.store.commit(unit).await.unwrap();
@@ -180,6 +181,7 @@ both! {
             institution: "01NONE".into(),
             library: "MAIN".into(),
             desk: None,
+            route_code: None,
         };
         let refused = commit(&fixture.store, |unit| unit.put_pickup_location(&pickup, &"NONE".into())).await;
         assert_eq!(refused.unwrap_err().to_string(), "There is no agency NONE.");

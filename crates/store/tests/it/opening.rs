@@ -147,6 +147,9 @@ async fn store_of_an_earlier_program_is_brought_up_to_date_and_its_requests_go_o
         requests.iter().all(|stored| stored.request.patron.identifier.as_str() == "jo.reader"),
         "patrons are unsealed"
     );
+    let limits = lending::WaitLimits::default();
+    let work = store.work_counts(None, &limits, lending::example::noon()).await.unwrap().lender;
+    assert_eq!(work.iter().map(|count| count.requests).sum::<u64>(), 5, "the open ones are listed as work: {work:?}");
     let lender = store.institution(&"01LEND_INST".into()).await.unwrap().unwrap();
     assert_eq!(lender.credentials.expose_secret(), "k-01LEND_INST");
     let verified = store.verify_audit(None).await.unwrap();

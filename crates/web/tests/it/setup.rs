@@ -157,7 +157,7 @@ async fn agencies_and_pickup_locations_are_answered_as_they_were_set_up() {
     assert_eq!(hub.get("/api/v1/agencies").await.body, json!({"agencies": [agency]}));
     let pickup = json!({
         "code": "DESK", "name": "Main Library", "agency": "BORROW", "institution": "01BORROW", "library": "MAIN",
-        "desk": null,
+        "desk": null, "route_code": null,
     });
     assert_eq!(hub.get("/api/v1/pickup-locations/DESK").await.body, pickup);
     assert_eq!(hub.get("/api/v1/pickup-locations").await.body, json!({"pickup_locations": [pickup]}));

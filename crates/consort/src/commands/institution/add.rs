@@ -117,7 +117,7 @@ async fn put(hub: &Hub, file: &InstitutionFile, take_over: bool) -> Result<()> {
     }
     for place in &described.pickup_locations {
         let body = json!({
-            "name": place.name, "agency": place.agency, "library": place.library, "desk": place.desk,
+            "name": place.name, "agency": place.agency, "library": place.library, "desk": place.desk, "route_code": place.route_code,
         });
         hub.call(
             Method::PUT,

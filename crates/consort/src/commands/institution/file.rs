@@ -13,7 +13,7 @@ use crate::failure::{Failure, Result};
 use crate::toml_fault;
 
 /// Keys that a message may show if the file isn't valid TOML.
-const KEYS: &[&str] = &["code", "name", "kind", "api_key", "base_url", "agency", "library", "desk"];
+const KEYS: &[&str] = &["code", "name", "kind", "api_key", "base_url", "agency", "library", "desk", "route_code"];
 
 /// An institution as a file describes it.
 #[derive(Debug, Deserialize)]
@@ -54,6 +54,7 @@ pub(super) struct PickupLocation {
     pub(super) agency: String,
     pub(super) library: String,
     pub(super) desk: Option<String>,
+    pub(super) route_code: Option<String>,
 }
 
 /// A file that describes an institution, with its text, so that a message can name a line.
