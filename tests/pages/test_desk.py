@@ -179,7 +179,7 @@ def test_dashboard_counts_the_work_and_leads_to_it(demo, sign_in, waiting):
     page = sign_in("lender")
     assert page.url.endswith("/dashboard")
     demo.place(6)
-    page.wait_for_function("[...document.querySelectorAll('.queue')].some(t => t.innerText.includes('Pick from shelf') && !t.innerText.startsWith('0'))")
+    page.wait_for_selector('.queue:has-text("Pick from shelf") b:text-matches("^[1-9]")')
     page.click(".queue >> text=Pick from shelf")
     assert page.locator("table.rows tbody tr").count() >= 1
     assert "Pick from shelf" in page.inner_text(".chips")

@@ -1,4 +1,7 @@
 //! Changes as they happen: a stream of events on which a page reads its parts anew.
+//!
+//! The stream is a property of the page's `main`, which stays while its parts are swapped. A part is read anew when the stream
+//! opens, too: what changed between the page and the stream would be missed otherwise.
 
 use std::convert::Infallible;
 use std::time::Duration;
