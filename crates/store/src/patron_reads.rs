@@ -37,7 +37,7 @@ pub struct PatronRead {
 /// Reads of some agencies' patrons, or of all. `REPLACE` finds a line in a set of lines.
 const LATEST: &str = "SELECT id, at, actor, origin, operation, request, other_requests, agency, shown, reason \
                       FROM patron_read \
-                      WHERE ($1 = '*' OR REPLACE($1, '\n' || agency || '\n', '') <> $1) AND id < $2 \
+                      WHERE ($1 = '*' OR REPLACE($1, '\n' || agency || '\n', '') <> $1) AND id < $2 AND ($4 = '' OR actor = $4) \
                       ORDER BY id DESC LIMIT $3";
 
 /// Reads of one request, alone or in a list.
@@ -65,7 +65,7 @@ fn corrupt(id: &str) -> Error {
 }
 
 impl Store {
-    /// Returns reads of the patrons of `of`, or of all, newest first: at most `limit`, and before the one with the id
+    /// Returns reads of the patrons of `of`, or of all, made by `actor` or by anybody, newest first: at most `limit`, and before the one with the id
     /// `before`.
     ///
     /// # Errors
@@ -74,13 +74,14 @@ impl Store {
     pub async fn patron_reads(
         &self,
         of: Option<&[AgencyCode]>,
+        actor: Option<&str>,
         before: Option<Uuid>,
         limit: u32,
     ) -> Result<Vec<PatronRead>, Error> {
         let lines = |of: &[AgencyCode]| of.iter().fold("\n".to_owned(), |set, agency| set + agency.as_str() + "\n");
         let of = of.map_or_else(|| "*".to_owned(), lines);
         let before = before.unwrap_or(Uuid::max());
-        let rows = self.read(LATEST, values![of, before, i64::from(limit)]).await?;
+        let rows = self.read(LATEST, values![of, before, i64::from(limit), actor.unwrap_or_default()]).await?;
         rows.iter().map(|row| self.patron_read(row)).collect()
     }
 

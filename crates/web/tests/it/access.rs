@@ -178,6 +178,12 @@ fn body_of(operation: &str, number: u64) -> Option<Value> {
         "create_subscription" => subscription_of(&format!("new-{number}")),
         "change_subscription" => json!({"active": false}),
         "add_user" => user_of(&format!("new-{number}")),
+        "change_own_password" => {
+            json!({"current_password": "correct horse battery", "new_password": "battery horse correct"})
+        }
+        "set_up_own_totp" => json!({
+            "current_password": "correct horse battery", "secret": "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP", "code": "123456",
+        }),
         "export_patron" => json!({"agency": "BORROW", "patron": "nobody", "reason": "The patron asked."}),
         "erase_patron" => json!({"agency": "BORROW", "patron": "nobody"}),
         "put_supplier_policy" | "try_supplier_policy" => json!({"policy": {}}),
