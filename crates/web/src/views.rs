@@ -228,7 +228,7 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::guard::Sentence;
+    use crate::sentence::Sentence;
 
     fn id(number: u128) -> RequestId {
         RequestId(Uuid::from_u128(number))
