@@ -37,8 +37,8 @@ pub struct PatronRead {
 /// Reads of some agencies' patrons, or of all. `REPLACE` finds a line in a set of lines.
 const LATEST: &str = "SELECT id, at, actor, origin, operation, request, other_requests, agency, shown, reason \
                       FROM patron_read \
-                      WHERE ($1 = '*' OR REPLACE($1, '\n' || agency || '\n', '') <> $1) AND id < $2 AND ($4 = '' OR actor = $4) \
-                      ORDER BY id DESC LIMIT $3";
+                      WHERE ($1 = '*' OR REPLACE($1, '\n' || agency || '\n', '') <> $1) AND id < $2 AND ($3 = '' OR actor = $3) \
+                      ORDER BY id DESC LIMIT $4";
 
 /// Reads of one request, alone or in a list.
 const OF_REQUEST: &str = "SELECT id, at, actor, origin, operation, request, other_requests, agency, shown, reason \
@@ -81,7 +81,7 @@ impl Store {
         let lines = |of: &[AgencyCode]| of.iter().fold("\n".to_owned(), |set, agency| set + agency.as_str() + "\n");
         let of = of.map_or_else(|| "*".to_owned(), lines);
         let before = before.unwrap_or(Uuid::max());
-        let rows = self.read(LATEST, values![of, before, i64::from(limit), actor.unwrap_or_default()]).await?;
+        let rows = self.read(LATEST, values![of, before, actor.unwrap_or_default(), i64::from(limit)]).await?;
         rows.iter().map(|row| self.patron_read(row)).collect()
     }
 

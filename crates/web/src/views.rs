@@ -17,7 +17,6 @@ use serde_json::value::RawValue;
 use store::{Agency, RequestVersion};
 
 use crate::problem::Problem;
-use crate::request_view::RequestView;
 
 /// The memory that kept views may take.
 const MOST_BYTES: usize = 192 * 1_024 * 1_024;
@@ -66,7 +65,7 @@ struct Rendered {
 }
 
 impl RenderedView {
-    pub(crate) fn new(parties: OwnedParties, view: &RequestView) -> Result<Self, Problem> {
+    pub(crate) fn new(parties: OwnedParties, view: &impl Serialize) -> Result<Self, Problem> {
         let json = serde_json::value::to_raw_value(view).map_err(|_| Problem::internal())?;
         Ok(Self(Arc::new(Rendered { json, parties })))
     }
@@ -228,7 +227,8 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::guard::Sentence;
+    use crate::request_view::RequestView;
+    use crate::sentence::Sentence;
 
     fn id(number: u128) -> RequestId {
         RequestId(Uuid::from_u128(number))

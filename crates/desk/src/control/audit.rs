@@ -140,7 +140,8 @@ fn differences(before: Option<&Value>, after: Option<&Value>) -> Vec<String> {
 }
 
 fn compare(path: &str, before: Option<&Value>, after: Option<&Value>, found: &mut Vec<String>) {
-    if before == after {
+    let is_nothing = |value: Option<&Value>| value.is_none_or(Value::is_null);
+    if before == after || (is_nothing(before) && is_nothing(after)) {
         return;
     }
     let empty = serde_json::Map::new();
@@ -273,7 +274,7 @@ mod tests {
         let before = json!({"name": "North", "rules": {"lends": true, "borrows": true}});
         let after = json!({"name": "North", "rules": {"lends": false, "borrows": true}, "library": "MAIN"});
         assert_eq!(differences(Some(&before), Some(&after)), ["library: – → MAIN", "rules.lends: true → false"]);
-        assert_eq!(differences(None, Some(&json!({"name": "North"}))), ["name: – → North"]);
+        assert_eq!(differences(None, Some(&json!({"name": "North", "library": null}))), ["name: – → North"]);
         assert!(differences(Some(&before), Some(&before)).is_empty());
     }
 

@@ -65,7 +65,8 @@ struct MappingsPage {
     note: Option<Note>,
     may_change: bool,
     tag: String,
-    unmapped: Vec<Unmapped>,
+    /// The codes without a mapping; none if Alma's codes can't be read now.
+    unmapped: Option<Vec<Unmapped>>,
     /// The mappings: the heading, the number of rows, and the rows.
     known: Vec<(String, Vec<(String, String)>)>,
     csv: String,
@@ -101,10 +102,10 @@ async fn page(desk: &Desk, visitor: &Visitor, code: &str) -> Result<(MappingsPag
     let institution = read.value;
     let frame = Frame::new(visitor, "/mappings");
     let (texts, may_change) = (frame.texts, may_change(visitor));
-    let (mut unmapped_codes, mut note) = (Vec::new(), None);
+    let (mut unmapped_codes, mut note) = (None, None);
     if may_change {
         match codes::read(desk, visitor, code).await {
-            Ok(codes) => unmapped_codes = unmapped(texts, &institution.settings, &codes),
+            Ok(codes) => unmapped_codes = Some(unmapped(texts, &institution.settings, &codes)),
             Err(problem) => note = Some(Note::warn(texts.say1("codes-unread", "reason", &problem.detail))),
         }
     }
