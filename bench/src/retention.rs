@@ -94,7 +94,7 @@ async fn measure(database: &'static str, place: &Database, count: u64) -> Result
 /// Checks that the pass has erased and removed what it should.
 async fn check_erased(store: &Store, count: u64) -> Result<(), String> {
     let left = store.finished_requests(Timestamp::MAX, &store::FinishedCursor::default(), 1).await.map_err(text)?.0;
-    let reads = store.patron_reads(None, None, 1).await.map_err(text)?;
+    let reads = store.patron_reads(None, None, None, 1).await.map_err(text)?;
     let kept = store.request(id(count - 1)).await.map_err(text)?.ok_or("a request is missing")?;
     if left.is_empty() && reads.is_empty() && kept.request.anonymised_at.is_some() {
         return Ok(());

@@ -218,6 +218,8 @@ mod tests {
             barcode: Barcode::from(barcode.as_str()),
             library: "MAIN".into(),
             location: "stacks".into(),
+            location_name: None,
+            call_number: None,
             item_type: ItemType("book".to_owned()),
             title: Title::default(),
             volume: lending::Volume::default(),

@@ -53,6 +53,7 @@ pub(crate) fn pickup() -> PickupLocation {
         institution: BORROWER.into(),
         library: "MAIN".into(),
         desk: None,
+        route_code: None,
     }
 }
 
