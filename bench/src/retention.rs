@@ -18,7 +18,7 @@ use uuid::Uuid;
 use crate::Scale;
 use crate::live::databases::peer_at;
 use crate::store::{Callers, open};
-use crate::verdict::{Verdict, peer, table};
+use crate::verdict::{Verdict, table};
 use crate::webhooks::{at, ms};
 
 /// The longest time that a unit of the hub may wait.
@@ -66,7 +66,7 @@ pub(crate) fn run(scale: Scale) -> Result<Verdict, String> {
     let url = cluster.url("postgres");
     let on_postgres = runtime.block_on(measure("PostgreSQL", &Database::Postgres(url.clone().into()), count))?;
     let server = runtime.block_on(peer_at(&url))?;
-    Ok(verdict(&[on_sqlite, on_postgres], vec![peer("server", &server)]))
+    Ok(verdict(&[on_sqlite, on_postgres], vec![server]))
 }
 
 fn text(error: impl std::fmt::Display) -> String {

@@ -37,6 +37,8 @@ pub const OPERATIONS: &[(&str, Permission)] = &[
     ("put_institution", Permission::ChangeSetUp),
     ("delete_institution", Permission::ChangeSetUp),
     ("check_institution", Permission::ChangeSetUp),
+    // It costs the library some calls.
+    ("get_institution_codes", Permission::ChangeSetUp),
     // It costs the library a call for each request that is searched.
     ("list_orphans", Permission::ChangeSetUp),
     ("remove_orphans", Permission::ChangeSetUp),
@@ -69,6 +71,8 @@ pub const OPERATIONS: &[(&str, Permission)] = &[
     ("get_user", Permission::ManageKeys),
     ("add_user", Permission::ManageKeys),
     ("disable_user", Permission::ManageKeys),
+    ("change_own_password", Permission::OwnAccount),
+    ("set_up_own_totp", Permission::OwnAccount),
     ("list_acts", Permission::ReadLogs),
     ("list_reads", Permission::ReadLogs),
     ("export_patron", Permission::PatronData),

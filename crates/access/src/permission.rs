@@ -48,6 +48,8 @@ pub enum Permission {
     ChangeSetUp,
     /// To manage API keys and users.
     ManageKeys,
+    /// To change one's own password and one-time codes.
+    OwnAccount,
     /// To read the log of administrative acts and of reads of patron data.
     ReadLogs,
     /// To export and to erase the data of a patron.
@@ -111,6 +113,7 @@ pub const GRANTS: &[Grant] = &[
     of_own(Permission::ReadSetUp, Scope::SetUp, READERS),
     of_own(Permission::ChangeSetUp, Scope::SetUp, ADMIN),
     of_own(Permission::ManageKeys, Scope::SetUp, ADMIN),
+    of_own(Permission::OwnAccount, Scope::Hub, READERS),
     of_own(Permission::ReadLogs, Scope::SetUp, ADMIN),
     of_own(Permission::PatronData, Scope::SetUp, ADMIN),
     of_own(Permission::ReadPolicy, Scope::Hub, READERS),
@@ -161,6 +164,7 @@ impl Permission {
             Self::ReadSetUp => "read the set-up",
             Self::ChangeSetUp => "change and check the set-up",
             Self::ManageKeys => "manage API keys and users",
+            Self::OwnAccount => "change one's own password and one-time codes",
             Self::ReadLogs => "read the logs of administrative acts and of reads of patron data",
             Self::PatronData => "export and erase the data of a patron",
             Self::ReadChoices => "read which copies were chosen for a request, and why",

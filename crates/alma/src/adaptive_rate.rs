@@ -121,14 +121,23 @@ impl AdaptiveRate {
         self.forget_before(now);
     }
 
-    /// Returns the time at which the next call may leave, so that no second has more than this part of the calls that are
-    /// allowed.
+    /// Returns the time at which the next call of a bunch may leave, so that no second has more than this part of the calls
+    /// that are allowed.
     pub(crate) fn room_at(&mut self, now: Instant, part: f64) -> Instant {
+        self.room(now, part, 1.0 / SAFETY_FACTOR)
+    }
+
+    /// Returns the time at which the next call may leave that is one of evenly spread ones. They need no margin.
+    pub(crate) fn even_room_at(&mut self, now: Instant) -> Instant {
+        self.room(now, 1.0, 1.0)
+    }
+
+    fn room(&mut self, now: Instant, part: f64, least_seconds: f64) -> Instant {
         let allowed = self.allowed(now) * part;
         let together = allowed.ceil();
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a whole number of calls")]
         let nth_last = self.left.len().checked_sub(together as usize).and_then(|nth| self.left.get(nth));
-        nth_last.map_or(now, |left| *left + Duration::from_secs_f64((together / allowed).max(1.0 / SAFETY_FACTOR)))
+        nth_last.map_or(now, |left| *left + Duration::from_secs_f64((together / allowed).max(least_seconds)))
     }
 
     /// Counts the calls that left in the last second.

@@ -216,10 +216,10 @@ mod tests {
     #[test]
     fn single_fault_is_printed_once_and_several_are_listed() {
         let fault = json!({"field": "reason", "message": "It is missing."});
-        let one = json!({"detail": "reason: It is missing.", "code": "INVALID_REQUEST", "errors": [fault.clone()]});
+        let one = json!({"detail": "reason: It is missing.", "code": "INVALID_REQUEST", "errors": [fault]});
         let printed = |problem| refusal(StatusCode::UNPROCESSABLE_ENTITY, problem).to_string();
         assert_eq!(printed(&one).matches("It is missing.").count(), 1, "{}", printed(&one));
-        let two = json!({"detail": "There are 2 faults.", "errors": [fault.clone(), fault]});
+        let two = json!({"detail": "There are 2 faults.", "errors": [fault, fault]});
         assert_eq!(printed(&two).matches("reason: It is missing.").count(), 2, "{}", printed(&two));
     }
 }

@@ -301,8 +301,10 @@ fn reason(error: reqwest::Error) -> String {
 mod tests {
     use std::io;
     use std::net::SocketAddr;
+    use std::process::Command;
     use std::sync::atomic::{AtomicUsize, Ordering};
 
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     use tokio::net::TcpListener;
 
     use super::*;
@@ -344,5 +346,35 @@ mod tests {
         assert!(sent.contains("private"), "{sent}");
         let connected = tokio::time::timeout(Duration::ZERO, listener.accept()).await;
         assert!(connected.is_err(), "nothing was sent to this machine");
+    }
+
+    /// A proxy would resolve the receiver's name itself, past the check of addresses. The test runs once more in a process whose
+    /// environment names a proxy that isn't there.
+    #[test]
+    fn message_is_never_sent_by_a_proxy_that_the_environment_names() {
+        let mut once_more = Command::new(std::env::current_exe().unwrap());
+        once_more.args(["--exact", "service::tests::receiver_is_called_directly", "--ignored"]);
+        for name in ["HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"] {
+            once_more.env(name, "http://127.0.0.1:1");
+        }
+        let ran = once_more.env_remove("NO_PROXY").env_remove("no_proxy").output().unwrap();
+        let said = String::from_utf8_lossy(&ran.stdout);
+        assert!(ran.status.success() && said.contains("1 passed"), "{said}{}", String::from_utf8_lossy(&ran.stderr));
+    }
+
+    #[tokio::test]
+    #[ignore = "the test above runs it"]
+    async fn receiver_is_called_directly() {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let receiver = format!("http://{}/", listener.local_addr().unwrap());
+        let received = tokio::spawn(async move {
+            let (mut connection, _) = listener.accept().await.unwrap();
+            connection.read_u8().await.unwrap();
+            connection.write_all(b"HTTP/1.1 204 No Content\r\n\r\n").await.unwrap();
+        });
+        let answer = client(true, SystemLookup).unwrap().get(receiver).send().await.unwrap();
+        assert_eq!(answer.status(), StatusCode::NO_CONTENT);
+        received.await.unwrap();
     }
 }

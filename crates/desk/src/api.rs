@@ -5,8 +5,8 @@ use std::sync::Arc;
 use access::Caller;
 use axum::Router;
 use axum::body::Body;
-use axum::http::header::{ACCEPT_LANGUAGE, CONTENT_TYPE, ETAG, IF_MATCH};
-use axum::http::{Method, Request, StatusCode};
+use axum::http::header::{ACCEPT_LANGUAGE, CONTENT_TYPE, ETAG, IF_MATCH, IF_NONE_MATCH};
+use axum::http::{HeaderName, Method, Request, StatusCode};
 use axum::response::Response;
 use http_body_util::BodyExt as _;
 use messages::Language;
@@ -42,7 +42,8 @@ pub(crate) struct Problem {
 /// A fault of one field of the input.
 #[derive(Clone, Debug, Deserialize)]
 pub(crate) struct FieldFault {
-    /// The field, such as `copies[0].barcode`.
+    /// The field, such as `settings.sharing_library`.
+    #[serde(default)]
     pub(crate) field: String,
     /// What is wrong with it.
     pub(crate) message: String,
@@ -111,6 +112,15 @@ impl Api {
         read(self.call(method, path, body, tag).await?).await
     }
 
+    /// Creates the object at a path, unless there is one already.
+    ///
+    /// # Errors
+    ///
+    /// The API's own problem; its status is 412 if there is one.
+    pub(crate) async fn put_new<T: DeserializeOwned>(&self, path: &str, body: &Value) -> Result<T, Problem> {
+        read(self.make(Method::PUT, path, Some(body), Some((IF_NONE_MATCH, "*"))).await?).await
+    }
+
     /// Makes a call and returns its answer, if that is a success.
     ///
     /// # Errors
@@ -123,9 +133,19 @@ impl Api {
         body: Option<&Value>,
         tag: Option<&str>,
     ) -> Result<Response, Problem> {
+        self.make(method, path, body, tag.map(|tag| (IF_MATCH, tag))).await
+    }
+
+    async fn make(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&Value>,
+        condition: Option<(HeaderName, &str)>,
+    ) -> Result<Response, Problem> {
         let mut call = Request::builder().method(method).uri(path).header(ACCEPT_LANGUAGE, self.language.tag());
-        if let Some(tag) = tag {
-            call = call.header(IF_MATCH, tag);
+        if let Some((name, tag)) = condition {
+            call = call.header(name, tag);
         }
         let call = match body {
             Some(body) => call.header(CONTENT_TYPE, "application/json").body(Body::from(body.to_string())),

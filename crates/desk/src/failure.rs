@@ -19,6 +19,8 @@ pub(crate) enum Failure {
     ForeignForm,
     /// The form can't be read.
     UnreadableForm,
+    /// The reader's role doesn't permit it.
+    Forbidden,
     /// An operation of the API failed.
     Problem(Problem),
     /// The hub can't do its part. The log says why.
@@ -56,6 +58,7 @@ impl IntoResponse for Failure {
             Self::UnreadableForm => {
                 (StatusCode::BAD_REQUEST, "error-unreadable-form", Detail::Text("error-unreadable-form-detail"))
             }
+            Self::Forbidden => (StatusCode::FORBIDDEN, "error-forbidden", Detail::Text("error-forbidden-detail")),
             Self::Problem(problem) if problem.is_missing() => {
                 (StatusCode::NOT_FOUND, "error-missing", Detail::Text("error-missing-detail"))
             }

@@ -37,17 +37,40 @@ pub(crate) struct Group {
 const STAFF: &[Role] = &[Role::ConsortiumAdmin, Role::LibraryAdmin, Role::LibraryStaff];
 const ALL: &[Role] = &[Role::ConsortiumAdmin, Role::LibraryAdmin, Role::LibraryStaff, Role::ReadOnly];
 
+const ADMINS: &[Role] = &[Role::ConsortiumAdmin, Role::LibraryAdmin];
+
 /// The groups of the navigation and their pages, in their order.
-const GROUPS: &[(&str, &[Item])] = &[(
-    "nav-work",
-    &[
-        Item { path: "/lending", icon: "out", name: "nav-lending", roles: ALL },
-        Item { path: "/borrowing", icon: "in", name: "nav-borrowing", roles: ALL },
-        Item { path: "/slips", icon: "print", name: "nav-slips", roles: ALL },
-        Item { path: "/search", icon: "search", name: "nav-search", roles: STAFF },
-        Item { path: "/walk-up", icon: "user", name: "nav-walk-up", roles: STAFF },
-    ],
-)];
+const GROUPS: &[(&str, &[Item])] = &[
+    (
+        "nav-work",
+        &[
+            Item { path: "/lending", icon: "out", name: "nav-lending", roles: ALL },
+            Item { path: "/borrowing", icon: "in", name: "nav-borrowing", roles: ALL },
+            Item { path: "/slips", icon: "print", name: "nav-slips", roles: ALL },
+            Item { path: "/search", icon: "search", name: "nav-search", roles: STAFF },
+            Item { path: "/walk-up", icon: "user", name: "nav-walk-up", roles: STAFF },
+        ],
+    ),
+    (
+        "nav-set-up",
+        &[
+            Item { path: "/institutions", icon: "building", name: "nav-institutions", roles: ADMINS },
+            Item { path: "/agencies", icon: "group", name: "nav-agencies", roles: ADMINS },
+            Item { path: "/pickup-locations", icon: "pin", name: "nav-locations", roles: ADMINS },
+            Item { path: "/mappings", icon: "map", name: "nav-mappings", roles: ADMINS },
+            Item { path: "/policy", icon: "rule", name: "nav-policy", roles: ADMINS },
+            Item { path: "/harvests", icon: "book", name: "nav-catalogue", roles: ADMINS },
+        ],
+    ),
+    (
+        "nav-control",
+        &[
+            Item { path: "/users", icon: "user", name: "nav-users", roles: ADMINS },
+            Item { path: "/keys", icon: "lock", name: "nav-keys", roles: ADMINS },
+            Item { path: "/audit", icon: "log", name: "nav-audit", roles: ADMINS },
+        ],
+    ),
+];
 
 /// What a page has around its content. Templates call it `frame`.
 #[derive(Debug)]

@@ -19,11 +19,13 @@ mod account;
 mod api;
 mod assets;
 mod attempts;
+mod control;
 mod cookies;
 mod failure;
 mod first_code;
 mod first_run;
 mod form;
+mod forms;
 mod frame;
 mod live;
 mod page;
@@ -31,7 +33,9 @@ mod query;
 mod requests;
 mod search;
 mod security;
+mod seen;
 mod session;
+mod set_up;
 mod sign_in;
 mod slips;
 mod state;
@@ -49,6 +53,8 @@ pub fn pages(desk: Desk) -> axum::Router {
         .merge(first_run::routes())
         .merge(account::routes())
         .merge(requests::routes())
+        .merge(set_up::routes())
+        .merge(control::routes())
         .merge(search::routes())
         .merge(slips::routes())
         .merge(live::routes())

@@ -136,6 +136,9 @@ fn slip(visitor: &Visitor, kind: &Kind, request: RequestView) -> Slip {
 /// Returns the bars of a barcode (Code 128, set B) as the path of an image one unit high, and the image's width. A barcode
 /// with signs that the code lacks has none.
 fn bars(barcode: &str) -> Option<(String, usize)> {
+    if barcode.is_empty() || !barcode.chars().all(|sign| matches!(sign, ' '..='~')) {
+        return None;
+    }
     // The library takes the set's sign before the text.
     let modules = Code128::new(format!("\u{0181}{barcode}")).ok()?.encode();
     let mut path = String::new();

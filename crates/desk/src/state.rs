@@ -8,6 +8,7 @@ use store::Store;
 
 use crate::attempts::Attempts;
 use crate::first_code::new_code;
+use crate::seen::Seen;
 
 /// The hub behind the pages. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -18,6 +19,7 @@ struct Parts {
     engine: Arc<Engine>,
     api: axum::Router,
     attempts: Attempts,
+    seen: Seen,
     first_code: SecretString,
     consortium: String,
     is_secure: bool,
@@ -28,7 +30,8 @@ impl Desk {
     /// `is_secure` is whether browsers reach the hub by HTTPS alone: its cookies are marked so then.
     pub fn new(engine: Arc<Engine>, api: axum::Router, consortium: String, is_secure: bool) -> Self {
         let first_code = new_code(engine.ids());
-        Self(Arc::new(Parts { engine, api, attempts: Attempts::default(), first_code, consortium, is_secure }))
+        let (attempts, seen) = (Attempts::default(), Seen::default());
+        Self(Arc::new(Parts { engine, api, attempts, seen, first_code, consortium, is_secure }))
     }
 
     pub(crate) fn store(&self) -> &Store {
@@ -53,6 +56,10 @@ impl Desk {
 
     pub(crate) fn attempts(&self) -> &Attempts {
         &self.0.attempts
+    }
+
+    pub(crate) fn seen(&self) -> &Seen {
+        &self.0.seen
     }
 
     pub(crate) fn consortium(&self) -> &str {

@@ -81,6 +81,21 @@ impl Texts {
         self.write(id, Some(&arguments))
     }
 
+    /// Returns a text with two arguments.
+    pub(crate) fn say2<'a>(
+        &self,
+        id: &str,
+        name: &'a str,
+        value: impl Into<Argument<'a>>,
+        other: &'a str,
+        other_value: impl Into<Argument<'a>>,
+    ) -> String {
+        let mut arguments = FluentArgs::new();
+        arguments.set(name, value.into().0);
+        arguments.set(other, other_value.into().0);
+        self.write(id, Some(&arguments))
+    }
+
     /// Returns whether there is a text with this id.
     pub(crate) fn has(&self, id: &str) -> bool {
         bundle(self.language).is_some_and(|bundle| bundle.has_message(id))

@@ -112,11 +112,17 @@ impl Engine {
     }
 
     /// Puts the copy that staff named for a title through the same choice as the hub's own, which explains it, and in which
-    /// it overrides suspensions, limits and earlier refusals. Returns `None` if the request is for no title, or the copy is
-    /// none of that title.
+    /// it overrides suspensions, limits and earlier refusals. Returns `None` if the request is for no title, the copy is none
+    /// of that title, or the catalogue can't be read: staff may choose all the same.
     async fn choice_of_staff(&self, request: &Request, copy: &CopyRef) -> Result<Option<CopyChoice>, Error> {
         let Some(wanted) = &request.wanted else { return Ok(None) };
-        let title = self.title_now(wanted).await.map_err(Error::Catalogue)?;
+        let title = match self.title_now(wanted).await {
+            Ok(title) => title,
+            Err(reason) => {
+                debug!(request = %request.id, reason, "the choice of staff is not explained, since the catalogue can't be read");
+                return Ok(None);
+            }
+        };
         let records: Vec<TitleRecord> = title.into_iter().flat_map(|title| title.records).collect();
         let named = |record: &&TitleRecord| {
             record.institution == copy.institution && copy.bib.as_ref().is_none_or(|bib| *bib == record.bib)

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use lending::{InstitutionCode, Priority};
-use lms::{Connection, Finding, RegisteredPickup, Registration, Verdict};
+use lms::{Connection, Finding, InstitutionCodes, RegisteredPickup, Registration, Verdict};
 use runtime::saturating_add;
 use store::{Institution, SetupCheck, SetupCheckResult};
 use tokio::task::JoinSet;
@@ -59,6 +59,17 @@ impl Engine {
             }
         }
         Ok(registration)
+    }
+
+    /// Reads the codes among which an institution's settings choose.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Lms`] if the library's system doesn't answer.
+    pub async fn institution_codes(&self, institution: &InstitutionCode) -> Result<InstitutionCodes, Error> {
+        let lms = self.systems.adapter(institution).await?;
+        self.systems.check_budget(institution, Priority::Bulk).await?;
+        Ok(lms::with_priority(Priority::Bulk, lms.read_codes()).await?)
     }
 
     /// Makes, reads and removes test users at an institution, and reports whether its virtual patrons can borrow.

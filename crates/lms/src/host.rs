@@ -13,6 +13,7 @@ use lending::{
 
 use secrecy::SecretString;
 
+use crate::codes::InstitutionCodes;
 use crate::error::Result;
 use crate::finding::{Finding, Registration};
 use crate::held_copies::{BibCopies, CopiesDetail};
@@ -427,6 +428,11 @@ pub trait HostLms: Send + Sync + std::fmt::Debug {
     /// Makes every read that the hub will need and reports missing settings, also of what the hub keeps about the
     /// institution apart from its settings.
     async fn check_setup(&self, registration: &Registration) -> Vec<Finding>;
+
+    /// Reads the codes among which the institution's settings choose.
+    async fn read_codes(&self) -> Result<InstitutionCodes> {
+        Ok(InstitutionCodes::default())
+    }
 
     /// Makes, reads and removes test users, and reports whether virtual patrons can borrow. `name` makes the ids of the
     /// users unique. Returns nothing if the system needs no such check.

@@ -15,6 +15,7 @@
 //! Nothing else in the project changes.
 
 pub mod alma;
+mod codes;
 mod connect;
 mod error;
 mod finding;
@@ -28,6 +29,7 @@ mod request_items;
 mod settings;
 mod webhook;
 
+pub use codes::{InstitutionCodes, LibraryCodes, LocationOfLibrary, NamedCode};
 pub use connect::{ConnectError, Connection, Operation, connect, connect_to_work, example, kinds, reject_webhook};
 pub use error::{Error, Outage, Result};
 pub use finding::{Finding, RegisteredPickup, Registration, Verdict, count};

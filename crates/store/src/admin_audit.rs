@@ -164,13 +164,25 @@ impl Store {
         before: Option<i64>,
         limit: usize,
     ) -> Result<Vec<AdminRow>, Error> {
+        self.admin_acts_that(of, before, limit, |_| true).await
+    }
+
+    /// Returns as [`Store::admin_acts`] those acts that are `wanted`.
+    pub async fn admin_acts_that(
+        &self,
+        of: Option<&[AgencyCode]>,
+        before: Option<i64>,
+        limit: usize,
+        wanted: impl Fn(&AdminAct) -> bool + Send,
+    ) -> Result<Vec<AdminRow>, Error> {
         let (mut found, mut below) = (Vec::new(), before.unwrap_or(i64::MAX));
         loop {
             let rows = self.read(LATEST, values![below, AT_ONCE]).await?;
             for row in &rows {
                 let entry = admin_row(row)?;
                 below = entry.seq;
-                if of.is_none_or(|of| entry.act.agencies.iter().any(|agency| of.contains(agency))) {
+                let concerns = of.is_none_or(|of| entry.act.agencies.iter().any(|agency| of.contains(agency)));
+                if concerns && wanted(&entry.act) {
                     found.push(entry);
                 }
                 if found.len() == limit {

@@ -34,11 +34,12 @@ pub struct PatronRead {
     pub reason: Option<String>,
 }
 
-/// Reads of some agencies' patrons, or of all. `REPLACE` finds a line in a set of lines.
+/// Reads of some agencies' patrons, or of all. `REPLACE` finds a line in a set of lines. SQLite numbers parameters as they first
+/// occur, so they occur in order.
 const LATEST: &str = "SELECT id, at, actor, origin, operation, request, other_requests, agency, shown, reason \
                       FROM patron_read \
-                      WHERE ($1 = '*' OR REPLACE($1, '\n' || agency || '\n', '') <> $1) AND id < $2 \
-                      ORDER BY id DESC LIMIT $3";
+                      WHERE ($1 = '*' OR REPLACE($1, '\n' || agency || '\n', '') <> $1) AND id < $2 AND ($3 = '' OR actor = $3) \
+                      ORDER BY id DESC LIMIT $4";
 
 /// Reads of one request, alone or in a list.
 const OF_REQUEST: &str = "SELECT id, at, actor, origin, operation, request, other_requests, agency, shown, reason \
@@ -65,7 +66,7 @@ fn corrupt(id: &str) -> Error {
 }
 
 impl Store {
-    /// Returns reads of the patrons of `of`, or of all, newest first: at most `limit`, and before the one with the id
+    /// Returns reads of the patrons of `of`, or of all, made by `actor` or by anybody, newest first: at most `limit`, and before the one with the id
     /// `before`.
     ///
     /// # Errors
@@ -74,13 +75,14 @@ impl Store {
     pub async fn patron_reads(
         &self,
         of: Option<&[AgencyCode]>,
+        actor: Option<&str>,
         before: Option<Uuid>,
         limit: u32,
     ) -> Result<Vec<PatronRead>, Error> {
         let lines = |of: &[AgencyCode]| of.iter().fold("\n".to_owned(), |set, agency| set + agency.as_str() + "\n");
         let of = of.map_or_else(|| "*".to_owned(), lines);
         let before = before.unwrap_or(Uuid::max());
-        let rows = self.read(LATEST, values![of, before, i64::from(limit)]).await?;
+        let rows = self.read(LATEST, values![of, before, actor.unwrap_or_default(), i64::from(limit)]).await?;
         rows.iter().map(|row| self.patron_read(row)).collect()
     }
 

@@ -138,6 +138,30 @@ impl Unit {
         self.run("UPDATE hub_user SET disabled_at = $1 WHERE name = $2 AND disabled_at = 0", values![now, name])
     }
 
+    /// Changes a user's password and ends the user's sessions. It touches one row where the user exists and is enabled.
+    pub fn change_password(&mut self, name: &str, digest: &SecretString) -> StepId {
+        self.run("DELETE FROM hub_session WHERE name = $1", values![name]);
+        self.run(
+            "UPDATE hub_user SET password = $1 WHERE name = $2 AND disabled_at = 0",
+            values![digest.expose_secret(), name],
+        )
+    }
+
+    /// Gives a user the secret of one-time codes, with the step of a code that proves that the user has it, and ends the
+    /// user's sessions. It touches one row where the user exists and is enabled.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Corrupt`] if the secret can't be sealed.
+    pub fn set_totp(&mut self, name: &str, secret: &SecretString, step: i64) -> Result<StepId, Error> {
+        let sealed = self.seal(&place(name), secret.expose_secret())?;
+        self.run("DELETE FROM hub_session WHERE name = $1", values![name]);
+        Ok(self.run(
+            "UPDATE hub_user SET totp_secret = $1, totp_step = $2 WHERE name = $3 AND disabled_at = 0",
+            values![sealed, step, name],
+        ))
+    }
+
     /// Begins a session of a user who has signed in, with the step of the code that was accepted. At the commit,
     /// [`Error::Conflict`] if the same code was used at the same moment, or the user was disabled.
     pub fn insert_session(

@@ -143,8 +143,12 @@ input! {
         limit: Number<1, 200, 50>,
         /// Where to continue: the `next` of the previous page.
         before: Number<0, { u32::MAX }, 0>,
+        /// Only acts whose actor's name contains this, in any case.
+        actor: Option<String>,
+        /// Only acts whose object contains this, in any case, such as `agency NORTH`.
+        object: Option<String>,
     }
-    example: {"limit": 100}
+    example: {"limit": 100, "object": "agency NORTH"}
 }
 
 /// Lists administrative acts, newest first: changes of institutions, agencies, pickup locations, rules, webhooks and keys,
@@ -163,15 +167,22 @@ async fn list_acts(
     access: Access,
     Query(query): Query<ActQuery>,
 ) -> Result<Json<ActList>, Problem> {
-    let ActQuery { limit, before } = query.checked()?;
+    let ActQuery { limit, before, actor, object } = query.checked()?;
+    let (actor, object) = (in_lower_case(actor), in_lower_case(object));
+    let wanted =
+        |act: &AdminAct| act.actor.to_lowercase().contains(&actor) && act.object.to_lowercase().contains(&object);
     let limit = usize::try_from(limit.0).unwrap_or(usize::MAX);
     let before = (before.0 > 0).then(|| i64::from(before.0));
     let of = access.logged_agencies();
-    let mut rows = state.engine.store().admin_acts(of.as_deref(), before, limit + 1).await?;
+    let mut rows = state.engine.store().admin_acts_that(of.as_deref(), before, limit + 1, wanted).await?;
     let more = rows.len() > limit;
     rows.truncate(limit);
     let next = rows.last().filter(|_| more).map(|row| row.seq);
     Ok(Json(ActList { acts: rows.into_iter().map(Into::into).collect(), next }))
+}
+
+fn in_lower_case(text: Option<String>) -> String {
+    text.unwrap_or_default().to_lowercase()
 }
 
 impl Access {

@@ -14,6 +14,8 @@ use crate::problem::Problem;
 pub(crate) enum Work {
     /// A check of its set-up.
     Check,
+    /// A read of its codes.
+    Codes,
     /// A search for orphans.
     Search,
 }
@@ -38,6 +40,7 @@ impl Exclusive {
         if !self.0.lock().insert(what.clone()) {
             let detail = match work {
                 Work::Check => "A check of this institution is under way. Wait for its end, and try again.",
+                Work::Codes => "The codes of this institution are being read. Wait for the end, and try again.",
                 Work::Search => "A search at this institution is under way. Wait for its end, and try again.",
             };
             return Err(Problem::new(StatusCode::CONFLICT, "UNDER_WAY", detail).retry_after(10));

@@ -24,6 +24,7 @@ use crate::auth::{self, Actor};
 use crate::problem::Problem;
 use crate::removed_guard::is_removed;
 use crate::request_view::RequestView;
+use crate::sentence::Sentence;
 use crate::state::WebState;
 use crate::views::{OwnedParties, Parties, RenderedView, is_alike_for_all};
 use crate::{idempotency, limits};
@@ -84,7 +85,14 @@ pub(crate) async fn guard(State(guard): State<Guard>, mut call: Request, next: N
             let actor = Actor::new(Arc::clone(&caller));
             limits::check_key(&guard.state, &actor)?;
             let language = language(call.headers());
-            let access = Access { caller, actor: actor.clone(), operation, address, language };
+            let access = Access {
+                is_signed_in: call.extensions().get::<auth::SignedIn>().is_some(),
+                caller,
+                actor: actor.clone(),
+                operation,
+                address,
+                language,
+            };
             call.extensions_mut().insert(actor);
             call.extensions_mut().insert(access);
         }
@@ -106,6 +114,7 @@ pub(crate) struct Access {
     operation: Operation,
     address: Option<IpAddr>,
     language: Language,
+    is_signed_in: bool,
 }
 
 impl<S: Sync> FromRequestParts<S> for Access {
@@ -123,13 +132,6 @@ pub(crate) struct Seen {
     pub(crate) sides: Sides,
 }
 
-/// A sentence for a patron, in the caller's language.
-#[derive(Debug)]
-pub(crate) struct Sentence {
-    pub(crate) text: String,
-    pub(crate) language: Language,
-}
-
 impl Access {
     /// Returns the caller.
     pub(crate) fn caller(&self) -> &Caller {
@@ -139,6 +141,11 @@ impl Access {
     /// Returns the caller's name.
     pub(crate) fn name(&self) -> &str {
         self.actor.name()
+    }
+
+    /// Returns whether the caller is a user who has signed in to the desk, and no key.
+    pub(crate) const fn is_signed_in(&self) -> bool {
+        self.is_signed_in
     }
 
     /// Returns the language in which the caller wants sentences for patrons.

@@ -19,10 +19,10 @@ use crate::events::EventView;
 use crate::problem::Envelope;
 use crate::state::WebState;
 use crate::{
-    agencies, audit, availability, cases, catalogue, catalogue_status, choices, events, failures, harvests, health,
-    idempotency, institutions, keys, orphans, patrons, pickup_locations, preview, quota, reads, request_commands,
-    request_messages, requests, saved_views, scans, set_aside, statistics, subscriptions, supplier_policy, users,
-    webhooks, work,
+    agencies, audit, availability, cases, catalogue, catalogue_status, choices, codes, events, failures, harvests,
+    health, idempotency, institutions, keys, orphans, own_account, patrons, pickup_locations, preview, quota, reads,
+    request_commands, request_messages, requests, saved_views, scans, set_aside, statistics, subscriptions,
+    supplier_policy, users, webhooks, work,
 };
 
 const KEY: &str = "api_key";
@@ -74,6 +74,7 @@ pub(crate) fn parts() -> (Router<WebState>, Router<WebState>, utoipa::openapi::O
         .merge(subscriptions::routes())
         .merge(request_commands::routes())
         .merge(institutions::routes())
+        .merge(codes::routes())
         .merge(orphans::routes())
         .merge(patrons::routes())
         .merge(catalogue::routes())
@@ -91,6 +92,7 @@ pub(crate) fn parts() -> (Router<WebState>, Router<WebState>, utoipa::openapi::O
         .merge(audit::routes())
         .merge(reads::routes())
         .merge(users::routes())
+        .merge(own_account::routes())
         .split_for_parts();
     for (_, operation) in operations(&mut document) {
         operation.security = Some(vec![SecurityRequirement::new(KEY, Vec::<String>::new())]);

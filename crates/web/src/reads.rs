@@ -155,6 +155,8 @@ input! {
         limit: Number<1, 200, 50>,
         /// Where to continue: the `next` of the previous page.
         cursor: Option<ReadCursor>,
+        /// Only reads by the key or user of this name.
+        actor: Option<String>,
     }
     example: {"limit": 100}
 }
@@ -174,10 +176,10 @@ async fn list_reads(
     access: Access,
     Query(query): Query<ReadsQuery>,
 ) -> Result<Json<ReadList>, Problem> {
-    let ReadsQuery { limit, cursor } = query.checked()?;
+    let ReadsQuery { limit, cursor, actor } = query.checked()?;
     let of = access.logged_agencies();
     let before = cursor.map(|cursor| cursor.0);
-    let mut reads = state.engine.store().patron_reads(of.as_deref(), before, limit.0 + 1).await?;
+    let mut reads = state.engine.store().patron_reads(of.as_deref(), actor.as_deref(), before, limit.0 + 1).await?;
     let limit = usize::try_from(limit.0).unwrap_or(usize::MAX);
     let more = reads.len() > limit;
     reads.truncate(limit);

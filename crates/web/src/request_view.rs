@@ -15,8 +15,8 @@ use serde::Serialize;
 use store::{AuditRow, Listed, Stored};
 use utoipa::ToSchema;
 
-use crate::guard::Sentence;
 use crate::problem::Problem;
+use crate::sentence::Sentence;
 use crate::views::RenderedView;
 use crate::words;
 

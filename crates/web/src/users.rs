@@ -1,4 +1,4 @@
-//! People who sign in. The pages on which they do so don't exist yet.
+//! People who sign in.
 
 use std::collections::BTreeSet;
 
@@ -36,7 +36,7 @@ pub(crate) fn routes() -> OpenApiRouter<WebState> {
 /// Somebody who signs in, without password and secret.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = User)]
-struct UserView {
+pub(crate) struct UserView {
     /// The name, which timelines show as the actor.
     name: String,
     /// The role.
@@ -202,7 +202,7 @@ async fn add_user(
         name: name.0,
         role,
         agencies: agencies.into_iter().collect(),
-        password: digest(&state, password).await?,
+        password: digest(&state, password, "password").await?,
         totp_secret: totp.as_ref().map(|totp| totp.text().clone()),
         totp_step: 0,
         created_at: state.engine.clock().now(),
@@ -228,14 +228,14 @@ fn random<const N: usize>(state: &WebState) -> [u8; N] {
 }
 
 /// Returns the digest of a password. It takes some tens of milliseconds, so it is made where it keeps no call waiting.
-async fn digest(state: &WebState, password: SecretString) -> Result<SecretString, Problem> {
+pub(crate) async fn digest(state: &WebState, password: SecretString, field: &str) -> Result<SecretString, Problem> {
     let salt = random(state);
     let made = tokio::task::spawn_blocking(move || identity::password_digest(&password, salt)).await;
     match made {
         Ok(Ok(digest)) => Ok(digest.into()),
         Ok(Err(fault @ (PasswordFault::TooShort | PasswordFault::TooLong))) => {
             let code = if fault == PasswordFault::TooShort { "TOO_SHORT" } else { "TOO_LONG" };
-            Err(Problem::invalid(vec![FieldError::new("password", code, format!("It can't be used: {fault}."))]))
+            Err(Problem::invalid(vec![FieldError::new(field, code, format!("It can't be used: {fault}."))]))
         }
         Ok(Err(PasswordFault::NoDigest)) | Err(_) => Err(Problem::internal()),
     }

@@ -228,6 +228,7 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
+    use crate::sentence::Sentence;
 
     fn id(number: u128) -> RequestId {
         RequestId(Uuid::from_u128(number))
@@ -236,7 +237,9 @@ mod tests {
     fn view() -> RenderedView {
         let request = example::placed();
         let listed = Listed { request: request.clone(), version: 1, updated_at: example::noon() };
-        let view = RequestView::new(listed, PatronData::Hidden, String::new()).without_identifier();
+        let view =
+            RequestView::new(listed, PatronData::Hidden, Sentence { text: String::new(), language: Language::English })
+                .without_identifier();
         RenderedView::new(OwnedParties::of(&request), &view).unwrap()
     }
 

@@ -15,6 +15,7 @@
 //! - `shown`: the data of a patron that other libraries see.
 //! - `unrequestable`: the reason for a hold that Alma refused with 401129.
 //! - `webhooks`: Alma's messages, as hints.
+//! - `codes`: the codes among which the settings choose.
 //! - `check`: every read that the hub will need, for setting an institution up.
 //!
 //! Alma has no idempotency keys. Each write has a natural key instead: the virtual patron's id, the marker in the
@@ -26,6 +27,7 @@ mod batch;
 mod borrower;
 mod check;
 mod circulation;
+mod codes;
 mod copies;
 mod eligibility;
 mod errors;
@@ -61,6 +63,7 @@ use secrecy::SecretString;
 
 use self::address::done_if_gone;
 pub use self::settings::Settings;
+use crate::codes::InstitutionCodes;
 use crate::connect::{Adapter, Operation};
 use crate::error::Result;
 use crate::finding::{Finding, Registration};
@@ -445,6 +448,10 @@ impl HostLms for Alma {
 
     async fn check_setup(&self, registration: &Registration) -> Vec<Finding> {
         check::run(&self.client, &self.settings, registration).await
+    }
+
+    async fn read_codes(&self) -> Result<InstitutionCodes> {
+        codes::read(&self.client).await
     }
 
     async fn check_new_users(&self, name: &str, now: Timestamp) -> Vec<Finding> {

@@ -221,7 +221,7 @@ both! {
         for read in &all {
             commit(&fixture.store, |unit| unit.insert_patron_read(read).unwrap()).await.unwrap();
         }
-        let listed = async |of: Option<&[lending::AgencyCode]>, before| fixture.store.patron_reads(of, before, 2).await.unwrap();
+        let listed = async |of: Option<&[lending::AgencyCode]>, before| fixture.store.patron_reads(of, None, before, 2).await.unwrap();
         assert_eq!(listed(None, None).await, [all[2].clone(), all[1].clone()]);
         assert_eq!(listed(None, Some(all[1].id)).await, [all[0].clone()]);
         assert_eq!(listed(Some(&["A_B".into()]), None).await, [all[2].clone(), all[0].clone()]);
@@ -267,6 +267,28 @@ both! {
         assert_eq!(of("one", 4).await, None);
         assert!(matches!(begin("three", Some(8)).await, Err(Error::Conflict)), "a disabled user begins no session");
         assert_eq!(fixture.store.user("ann").await.unwrap().unwrap().disabled_at, Some(noon(3)));
+    }
+
+    async fn change_of_the_password_or_the_code_ends_the_sessions(fixture) {
+        commit(&fixture.store, |unit| unit.insert_user(&user("ann")).unwrap()).await.unwrap();
+        let begin = async |digest: &'static str| {
+            commit(&fixture.store, |unit| unit.insert_session("ann", digest, None, noon(1), noon(100))).await.map(drop)
+        };
+        let is_open = async |digest: &str| fixture.store.user_of_session(digest, noon(2)).await.unwrap().is_some();
+        begin("one").await.unwrap();
+        commit(&fixture.store, |unit| _ = unit.change_password("ann", &"another digest".into())).await.unwrap();
+        assert!(!is_open("one").await);
+        begin("two").await.unwrap();
+        commit(&fixture.store, |unit| _ = unit.set_totp("ann", &"canary-new-secret".into(), 9).unwrap()).await.unwrap();
+        assert!(!is_open("two").await);
+        let known = fixture.store.user("ann").await.unwrap().unwrap();
+        assert_eq!(known.password.expose_secret(), "another digest");
+        assert_eq!(known.totp_secret.as_ref().map(SecretString::expose_secret), Some("canary-new-secret"));
+        assert_eq!(known.totp_step, 9);
+        commit(&fixture.store, |unit| _ = unit.disable_user("ann", noon(3))).await.unwrap();
+        commit(&fixture.store, |unit| _ = unit.change_password("ann", &"a third digest".into())).await.unwrap();
+        let known = fixture.store.user("ann").await.unwrap().unwrap();
+        assert_eq!(known.password.expose_secret(), "another digest", "a disabled user changes nothing");
     }
 
     async fn ended_sessions_are_removed(fixture) {

@@ -151,6 +151,22 @@ both! {
         assert!(fixture.store.webhooks().await.unwrap().is_empty());
     }
 
+    async fn removed_institution_takes_the_virtual_patrons_in_its_system_with_it(fixture) {
+        let (home, gone, stays) = ("01BORROW".into(), "01GONE".into(), "01STAYS".into());
+        for code in ["01GONE", "01STAYS"] {
+            commit(&fixture.store, |unit| unit.put_institution(&institution(code), noon(0)).unwrap()).await.unwrap();
+        }
+        let patron = (&home, &"p-1".into());
+        commit(&fixture.store, |unit| {
+            for at in [&gone, &stays] {
+                unit.put_virtual_patron(patron, at, lending::Side::Lender, &"v-1".into(), noon(0)).unwrap();
+            }
+        }).await.unwrap();
+        commit(&fixture.store, |unit| _ = unit.remove_institution(&gone)).await.unwrap();
+        let left = fixture.store.virtual_patrons_of(&home, &"p-1".into()).await.unwrap();
+        assert_eq!(left.iter().map(|one| &one.institution).collect::<Vec<_>>(), [&stays]);
+    }
+
     async fn agency_of_an_unknown_institution_is_refused(fixture) {
         let agency = Agency { code: "A".into(), name: "A".to_owned(), institution: "01NONE".into(), library: None, rules: Rules::default() };
         let refused = commit(&fixture.store, |unit| unit.put_agency(&agency).unwrap()).await;

@@ -128,16 +128,21 @@ async fn hub_without_a_catalogue_says_so() {
 }
 
 #[tokio::test]
-async fn records_that_could_not_be_read_are_listed_page_by_page_with_their_bytes() {
+async fn records_that_could_not_be_read_are_listed_with_their_bytes_and_a_source_only_to_its_agencies() {
     let directory = tempfile::tempdir().unwrap();
     let database = Database::Sqlite(directory.path().join("catalogue.db"));
     let catalogue = Catalogue::open(&database, None).await.unwrap();
-    let hub = Hub::start_with(|state| state.with_catalogue(catalogue.clone())).await;
+    let of = |agency: &str, key: &str| (Caller::new(agency, Role::ReadOnly, [agency.into()]), key.into());
+    let [(north, north_key), (other, other_key)] = [of("NORTH", "key-of-north"), of("OTHER", "key-of-other")];
+    let keys = ApiKeys::new([("admin".to_owned(), KEY.into())]).with(north, &north_key).with(other, &other_key);
+    let hub = Hub::with_keys_and(keys, |state| state.with_catalogue(catalogue.clone())).await;
     hub.put("/api/v1/institutions/01NORTH", &institution(DEAD)).await;
+    hub.put("/api/v1/agencies/NORTH", &json!({"name": "A Library", "institution": "01NORTH"})).await;
     let settings = json!({"harvest": {"url": "http://127.0.0.1:1/oai"}});
     let settings = HarvestSettings::read(settings.as_object().unwrap()).unwrap().unwrap();
     let without_id = |title| Record::builder().data("245", '0', '0', [('a', title)]).build();
-    let records = ["One", "Two", "Three"].map(|title| marc::iso2709::write(&without_id(title)).unwrap().content);
+    let titles = ["One", "Two", "Three"];
+    let records = titles.map(|title| marc::iso2709::write(&without_id(title)).unwrap().content);
     let file = directory.path().join("records.mrc");
     std::fs::write(&file, records.concat()).unwrap();
     let now = lending::example::noon();
@@ -149,11 +154,21 @@ async fn records_that_could_not_be_read_are_listed_page_by_page_with_their_bytes
     let rest = hub.get(&format!("{path}?limit=2&before={}", first.body["next"])).await.body;
     assert_eq!((&rest["next"], rest["set_aside"].as_array().unwrap().len()), (&json!(null), 1), "{rest}");
     let places = first.body["set_aside"].as_array().unwrap().iter().chain(rest["set_aside"].as_array().unwrap());
-    let contents: Vec<Vec<u8>> =
-        places.rev().map(|place| BASE64.decode(place["content"].as_str().unwrap()).unwrap()).collect();
-    assert_eq!(contents, records);
+    let contents: Vec<String> = places
+        .map(|place| String::from_utf8(BASE64.decode(place["content"].as_str().unwrap()).unwrap()).unwrap())
+        .collect();
+    let has_its_title = |title: &&str| contents.iter().filter(|content| content.contains(*title)).count() == 1;
+    assert!(contents.len() == 3 && titles.iter().all(has_its_title), "{contents:?}");
     assert!(first.body["set_aside"][0]["reason"].as_str().is_some_and(|reason| !reason.is_empty()));
     hub.get("/api/v1/institutions/01NONE/set-aside").await.is_problem(404, "NOT_FOUND");
+
+    let sources = async |key: &str| {
+        let url = format!("{}/api/v1/catalogue", hub.base);
+        let answer = hub.send(hub.http.get(url).bearer_auth(key)).await;
+        assert_eq!(answer.status, 200, "{}", answer.text);
+        answer.body["institutions"].as_array().unwrap().len()
+    };
+    assert_eq!((sources("key-of-north").await, sources("key-of-other").await), (1, 0));
 }
 
 #[tokio::test]

@@ -171,6 +171,19 @@ async fn library_admin_manages_users_of_its_own_agencies_and_no_password_is_show
 }
 
 #[tokio::test]
+async fn key_has_no_password_to_change() {
+    let hub = hub().await;
+    let passwords = json!({"current_password": "correct horse battery", "new_password": "battery horse correct"});
+    let code = json!({
+        "current_password": "correct horse battery", "secret": "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP", "code": "123456",
+    });
+    for (path, body) in [("password", passwords), ("totp", code)] {
+        let call = hub.http.put(format!("{}/api/v1/own/{path}", hub.base)).bearer_auth(KEY).json(&body);
+        hub.send(call).await.is_problem(409, "NOT_A_USER");
+    }
+}
+
+#[tokio::test]
 async fn monitoring_key_sees_the_details_of_the_health_and_others_do_not() {
     let hub = hub().await;
     let body = json!({"name": "monitor", "role": "monitoring"});
