@@ -34,7 +34,8 @@ pub struct PatronRead {
     pub reason: Option<String>,
 }
 
-/// Reads of some agencies' patrons, or of all. `REPLACE` finds a line in a set of lines.
+/// Reads of some agencies' patrons, or of all. `REPLACE` finds a line in a set of lines. SQLite numbers parameters as they first
+/// occur, so they occur in order.
 const LATEST: &str = "SELECT id, at, actor, origin, operation, request, other_requests, agency, shown, reason \
                       FROM patron_read \
                       WHERE ($1 = '*' OR REPLACE($1, '\n' || agency || '\n', '') <> $1) AND id < $2 AND ($3 = '' OR actor = $3) \

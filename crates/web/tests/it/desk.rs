@@ -260,3 +260,18 @@ async fn view_with_a_filter_that_the_list_would_refuse_is_refused() {
     call(&hub, "LEND", Method::PUT, "views/v50", Some(&view)).await.is_problem(409, "TOO_MANY_VIEWS");
     assert_eq!(call(&hub, "LEND", Method::PUT, "views/v49", Some(&view)).await.status, 200, "it exists");
 }
+
+#[tokio::test]
+async fn numbers_and_cases_of_other_libraries_are_not_shown() {
+    let hub = hub().await;
+    let mut of_others = request(1, Status::Loaned);
+    of_others.patron.agency = "LEND".into();
+    of_others.pickup.code = "LEND-DESK".into();
+    of_others.conditions = [Condition::Lost].into();
+    store(&hub, &of_others, days_ago(1)).await;
+    for (agency, seen) in [("LEND", 1), ("BORROW", 0), ("PICK", 0)] {
+        assert_eq!(get(&hub, agency, "cases").await["total"], seen, "{agency}");
+        assert_eq!(get(&hub, agency, "statistics").await["borrower"]["total"]["placed"], seen, "{agency}");
+        assert_eq!(get(&hub, agency, "work").await["cases"]["count"], seen, "{agency}");
+    }
+}
