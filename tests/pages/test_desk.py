@@ -249,3 +249,15 @@ def test_work_page_is_accessible_on_a_phone_and_on_a_desk(demo, sign_in, waiting
         page.goto(demo.base + path)
         assert accessibility_faults(page) == []
         assert sticks_out(page) <= 0
+
+
+def test_list_is_exported_with_every_row(demo, sign_in, waiting):
+    page = sign_in("lender")
+    page.goto(demo.base + "/lending")
+    rows = page.locator("table.rows tbody tr").count()
+    link = page.get_attribute("text=Export as CSV", "href")
+    answer = page.request.get(demo.base + link)
+    assert answer.headers["content-disposition"] == 'attachment; filename="lending.csv"'
+    lines = answer.text().splitlines()
+    assert len(lines) == rows + 1
+    assert lines[0].startswith("Request id,Placed,")

@@ -44,6 +44,7 @@ mod session;
 mod set_up;
 mod sign_in;
 mod slips;
+mod spreadsheet;
 mod state;
 mod status;
 mod texts;

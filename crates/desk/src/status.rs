@@ -49,6 +49,15 @@ const STATUSES: [(&str, &str, &str); 18] = [
     ("FINALISED", "calm", "check"),
 ];
 
+/// Returns the status of a request as a list shows it. At the lender, a request that waits for hands is one to pick.
+pub(crate) fn pill_at(texts: Texts, request: &RequestView, is_lender: bool) -> Pill {
+    let is_to_pick = is_lender && request.next_step.as_ref().is_some_and(|next| next.step == "pick");
+    if is_to_pick {
+        return Pill { tone: "calm", icon: "clock", words: texts.say("status-to-pick") };
+    }
+    pill(texts, request)
+}
+
 /// Returns the status of a request: what staff must decide on, then a condition, then the status itself.
 pub(crate) fn pill(texts: Texts, request: &RequestView) -> Pill {
     if request.attention.needs_staff() {

@@ -159,6 +159,7 @@ party-patron = Benutzer
 
 # Status
 status-decision-needed = Entscheidung nötig
+status-to-pick = Auszuheben
 status-SUBMITTED_TO_DCB = Bestellt
 status-PATRON_VERIFIED = Benutzer geprüft
 status-RESOLVED = Exemplar gewählt
@@ -352,6 +353,9 @@ slips-pull = Aushebezettel
 slips-transit = Versandzettel
 slips-band = Banderolen
 slips-shelf = Liste des Abholregals
+slip-pull = Aushebezettel
+slip-transit = Versandzettel
+slip-band = Banderole
 slips-count = { $count ->
     [one] Einer zu drucken
    *[other] { $count } zu drucken
@@ -957,3 +961,9 @@ reads-none = Es gibt keine Einträge.
 shown-data-full = Alles
 shown-data-shown_at_pickup = Was eine Abholbibliothek sieht
 shown-data-may_borrow = Ob die Person entleihen darf
+
+# Export
+export-csv = Als CSV exportieren
+volume = Band
+col-call-number = Signatur
+col-due = Fällig

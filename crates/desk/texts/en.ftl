@@ -159,6 +159,7 @@ party-patron = Patron
 
 # Status
 status-decision-needed = Decision needed
+status-to-pick = To pick
 status-SUBMITTED_TO_DCB = Placed
 status-PATRON_VERIFIED = Patron checked
 status-RESOLVED = Copy chosen
@@ -352,6 +353,9 @@ slips-pull = Pull slips
 slips-transit = Transit slips
 slips-band = Bookbands
 slips-shelf = Hold shelf list
+slip-pull = Pull slip
+slip-transit = Transit slip
+slip-band = Bookband
 slips-count = { $count ->
     [one] One to print
    *[other] { $count } to print
@@ -957,3 +961,9 @@ reads-none = There are no entries.
 shown-data-full = Everything
 shown-data-shown_at_pickup = What a pickup library sees
 shown-data-may_borrow = Whether the patron may borrow
+
+# Export
+export-csv = Export as CSV
+volume = Volume
+col-call-number = Call number
+col-due = Due

@@ -14,6 +14,7 @@ use crate::forms::{Action, Cell, TablePage};
 use crate::frame::Frame;
 use crate::page::{Page, show};
 use crate::query::encoded;
+use crate::spreadsheet::harmless;
 use crate::state::Desk;
 use crate::texts::Texts;
 use crate::visitor::Visitor;
@@ -205,11 +206,6 @@ fn file(name: &str, rows: Vec<Vec<String>>) -> Page {
     let disposition = format!("attachment; filename=\"{name}\"");
     let headers = [(CONTENT_TYPE, "text/csv; charset=utf-8".to_owned()), (CONTENT_DISPOSITION, disposition)];
     Ok((headers, bytes).into_response())
-}
-
-/// Returns a text that no spreadsheet takes for a formula.
-fn harmless(text: &str) -> String {
-    if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{text}") } else { text.to_owned() }
 }
 
 async fn export_acts(visitor: Visitor, Query(wanted): Query<Wanted>) -> Page {

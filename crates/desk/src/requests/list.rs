@@ -72,6 +72,8 @@ struct Row {
     other: String,
     /// The next step, with its day.
     next: String,
+    /// How many messages the reader's libraries have not read.
+    unread: u64,
 }
 
 /// The lending or the borrowing list.
@@ -97,6 +99,8 @@ struct RequestsPage {
     next: Option<String>,
     /// The query of this page, for a part that is read anew.
     query: String,
+    /// The query of all pages.
+    export: String,
 }
 
 pub(crate) async fn lending(visitor: Visitor, Query(wanted): Query<Wanted>) -> Page {
@@ -107,28 +111,59 @@ pub(crate) async fn borrowing(visitor: Visitor, Query(wanted): Query<Wanted>) ->
     list(&visitor, wanted, false).await
 }
 
+/// What a list shows, from what the reader wants.
+struct Chosen {
+    view: &'static View,
+    narrowed: Option<Narrowed>,
+    side: &'static str,
+    sort: &'static str,
+}
+
+impl Chosen {
+    fn of(visitor: &Visitor, wanted: &Wanted, is_lending: bool) -> Self {
+        let usual = if is_lending { "lender" } else { "borrower" };
+        let sort = SORTS.iter().map(|(name, _)| *name).find(|name| *name == wanted.sort);
+        Self {
+            view: VIEWS.iter().find(|view| view.name == wanted.view).unwrap_or(&VIEWS[0]),
+            narrowed: narrowed(visitor, wanted),
+            side: SIDES.into_iter().find(|side| *side == wanted.side).unwrap_or(usual),
+            sort: sort.unwrap_or("-placed_at"),
+        }
+    }
+
+    /// Returns the query of `list_requests` that reads exactly these.
+    fn query(&self, visitor: &Visitor, wanted: &Wanted) -> String {
+        let which = self.narrowed.as_ref().map_or(self.view.query, |narrowed| narrowed.query.as_str());
+        let mut query = format!("{which}&sort={}{}", encoded(self.sort), scope::at_side(visitor, self.side));
+        if !wanted.title.trim().is_empty() {
+            query.push_str(&format!("&title={}", encoded(wanted.title.trim())));
+        }
+        query
+    }
+}
+
+/// Returns the query of `list_requests` that reads what a list shows, on all its pages.
+pub(crate) fn filter(visitor: &Visitor, wanted: &Wanted, is_lending: bool) -> String {
+    Chosen::of(visitor, wanted, is_lending).query(visitor, wanted)
+}
+
 async fn list(visitor: &Visitor, wanted: Wanted, is_lending: bool) -> Page {
     let path = if is_lending { "/lending" } else { "/borrowing" };
     let frame = Frame::new(visitor, path);
-    let view = VIEWS.iter().find(|view| view.name == wanted.view).unwrap_or(&VIEWS[0]);
-    let sort = SORTS.iter().map(|(name, _)| *name).find(|name| *name == wanted.sort).unwrap_or("-placed_at");
-    let side =
-        SIDES.into_iter().find(|side| *side == wanted.side).unwrap_or(if is_lending { "lender" } else { "borrower" });
-    let narrowed = narrowed(visitor, &wanted);
-    let which = narrowed.as_ref().map_or(view.query, |narrowed| narrowed.query.as_str());
-    let mut query = format!("{which}&total=true&limit={ROWS}&sort={}", encoded(sort));
-    query.push_str(&scope::at_side(visitor, side));
-    for (name, value) in [("title", &wanted.title), ("cursor", &wanted.cursor)] {
-        if !value.trim().is_empty() {
-            query.push_str(&format!("&{name}={}", encoded(value.trim())));
-        }
+    let chosen = Chosen::of(visitor, &wanted, is_lending);
+    let mut query = format!("{}&total=true&limit={ROWS}", chosen.query(visitor, &wanted));
+    if !wanted.cursor.is_empty() {
+        query.push_str(&format!("&cursor={}", encoded(&wanted.cursor)));
     }
+    let Chosen { view, narrowed, side, sort } = chosen;
     let found: RequestList = visitor.api.get(&format!("/api/v1/requests?{query}")).await?;
     let texts = visitor.texts();
+    let unread = found.unread_messages;
     let rows = found.requests.into_iter().map(|request| Row {
-        pill: status::pill(texts, &request),
+        pill: status::pill_at(texts, &request, is_lending),
         other: other(visitor, &request, is_lending),
         next: next_step(visitor, &request),
+        unread: unread.get(&request.id).copied().unwrap_or_default(),
         request,
     });
     let which = narrowed.as_ref().map_or_else(|| format!("view={}", view.name), |narrowed| narrowed.query.clone());
@@ -150,6 +185,7 @@ async fn list(visitor: &Visitor, wanted: Wanted, is_lending: bool) -> Page {
         is_later_page: !wanted.cursor.is_empty(),
         next: found.next.map(|cursor| format!("{shown}&cursor={}", encoded(&cursor))),
         query: format!("{shown}&cursor={}", encoded(&wanted.cursor)),
+        export: shown,
         frame,
     })
 }

@@ -1,6 +1,7 @@
 //! The lists of requests, and the page of one request.
 
 mod actions;
+mod export;
 mod list;
 pub(crate) mod model;
 mod show;
@@ -15,6 +16,8 @@ pub(crate) fn routes() -> Router<Desk> {
     Router::new()
         .route("/lending", get(list::lending))
         .route("/borrowing", get(list::borrowing))
+        .route("/lending.csv", get(export::lending))
+        .route("/borrowing.csv", get(export::borrowing))
         .route("/find", get(list::find))
         .route("/requests/{id}", get(show::show_request))
         .route("/requests/{id}/action", get(actions::ask).post(actions::carry_out))

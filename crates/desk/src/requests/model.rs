@@ -9,6 +9,9 @@ pub(crate) struct RequestList {
     pub(crate) requests: Vec<RequestView>,
     pub(crate) total: Option<u64>,
     pub(crate) next: Option<String>,
+    /// How many messages of each request the reader's libraries have not read, for those that have any.
+    #[serde(default)]
+    pub(crate) unread_messages: std::collections::BTreeMap<String, u64>,
 }
 
 /// A request.
@@ -23,8 +26,7 @@ pub(crate) struct RequestView {
     pub(crate) placed_at: Timestamp,
     pub(crate) status_since: Timestamp,
     pub(crate) next_step: Option<NextStep>,
-    #[serde(default)]
-    pub(crate) unread_messages: u64,
+    pub(crate) due: Option<Timestamp>,
     pub(crate) title: Option<String>,
     pub(crate) author: Option<String>,
     pub(crate) damage: Option<String>,
