@@ -4,7 +4,7 @@ use axum::body::Body;
 use axum::extract::Query;
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::response::{IntoResponse as _, Response};
-use futures::stream;
+use futures::{StreamExt as _, stream};
 
 use crate::api::Problem;
 use crate::failure::Failure;
@@ -58,12 +58,13 @@ async fn export(visitor: Visitor, wanted: &Wanted, is_lending: bool) -> Result<R
             Err(problem) => Some((Err(std::io::Error::other(problem.detail)), None)),
         }
     });
+    // The layer that compresses polls a stream beyond its end, hence `fuse`.
     let name = if is_lending { "lending" } else { "borrowing" };
     let headers = [
         (CONTENT_TYPE, "text/csv; charset=utf-8".to_owned()),
         (CONTENT_DISPOSITION, format!("attachment; filename=\"{name}.csv\"")),
     ];
-    Ok((headers, Body::from_stream(lines)).into_response())
+    Ok((headers, Body::from_stream(lines.fuse())).into_response())
 }
 
 async fn page(visitor: &Visitor, query: &str, cursor: Option<&str>) -> Result<RequestList, Problem> {
