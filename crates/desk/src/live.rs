@@ -1,7 +1,8 @@
 //! Changes as they happen: a stream of events on which a page reads its parts anew.
 //!
 //! The stream is a property of the page's `main`, which stays while its parts are swapped. A part is read anew when the stream
-//! opens, too: what changed between the page and the stream would be missed otherwise.
+//! opens, too: what changed between the page and the stream would be missed otherwise. The element that reads anew isn't part of
+//! what is swapped either: htmx drops what it had queued for an element that is gone.
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -12,6 +13,7 @@ use axum::http::Method;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
+use futures::stream::BoxStream;
 use futures::{Stream, StreamExt as _, stream};
 use lending::RequestId;
 use serde::Deserialize;
@@ -22,6 +24,11 @@ use crate::visitor::Visitor;
 
 /// The interval of comments that keep the connection open through proxies.
 const HEARTBEAT: Duration = Duration::from_secs(15);
+/// The least time between two events for the page of a request, and for a list or the dashboard.
+const GAP_OF_A_REQUEST: Duration = Duration::from_millis(200);
+const GAP_OF_A_LIST: Duration = Duration::from_secs(3);
+/// How many changes become one event at most.
+const MOST_AT_ONCE: usize = 1_000;
 /// The longest line of an event. The API's are far shorter.
 const LONGEST_LINE: usize = 64 * 1024;
 
@@ -46,18 +53,27 @@ struct ChangedRequest {
     request: RequestId,
 }
 
-/// Streams an event `changed` with the id of each request that changes, as far as the reader sees it.
+/// Streams an event `changed` when requests change, as far as the reader sees them. Many changes in a short time are one event,
+/// and the last of them is never left out.
 async fn live(visitor: Visitor, Query(about): Query<About>) -> Result<Response, Failure> {
     let answer = visitor.api.call(Method::GET, "/api/v1/events", None, None).await?;
     let chunks = answer.into_body().into_data_stream();
     let ids = stream::unfold((chunks, Vec::new()), next_changes).flat_map(stream::iter);
     let wanted = ids.filter(move |id| std::future::ready(about.request.is_none_or(|wanted| wanted == *id)));
-    let events = wanted.map(|id| Ok::<_, Infallible>(Event::default().event("changed").data(id.to_string())));
-    Ok(sse(events))
+    let gap = if about.request.is_some() { GAP_OF_A_REQUEST } else { GAP_OF_A_LIST };
+    // A browser drops an event without data.
+    let event = |()| Ok::<_, Infallible>(Event::default().event("changed").data("now"));
+    let events = spaced(wanted.boxed(), gap).map(event);
+    Ok(Sse::new(events).keep_alive(KeepAlive::new().interval(HEARTBEAT)).into_response())
 }
 
-fn sse(events: impl Stream<Item = Result<Event, Infallible>> + Send + 'static) -> Response {
-    Sse::new(events).keep_alive(KeepAlive::new().interval(HEARTBEAT)).into_response()
+/// Returns a stream with one item for all that come within `gap` of the one before. The first comes at once.
+#[allow(clippy::disallowed_methods, reason = "a stream to a browser runs by the machine's clock")]
+fn spaced<T: Send + 'static>(items: BoxStream<'static, T>, gap: Duration) -> impl Stream<Item = ()> + Send + 'static {
+    stream::unfold((items.ready_chunks(MOST_AT_ONCE), Duration::ZERO), move |(mut items, wait)| async move {
+        tokio::time::sleep(wait).await;
+        items.next().await.map(|_| ((), (items, gap)))
+    })
 }
 
 /// Reads the next chunk of the API's stream. Returns the requests of the events that it completes.
@@ -93,5 +109,18 @@ mod tests {
         let found = take_changes(&mut text);
         assert_eq!(found.iter().map(ToString::to_string).collect::<Vec<_>>(), [id]);
         assert!(text.is_empty());
+    }
+
+    #[tokio::test]
+    async fn changes_in_a_short_time_are_one_event_and_the_last_is_kept() {
+        let (send, receive) = tokio::sync::mpsc::unbounded_channel::<u8>();
+        let items = stream::unfold(receive, |mut receive| async { receive.recv().await.map(|item| (item, receive)) });
+        let mut events = Box::pin(spaced(items.boxed(), Duration::from_millis(1)));
+        send.send(1).unwrap();
+        assert_eq!(events.next().await, Some(()));
+        (2..=9).for_each(|item| send.send(item).unwrap());
+        assert_eq!(events.next().await, Some(()));
+        drop(send);
+        assert_eq!(events.next().await, None, "eight changes were one event");
     }
 }
