@@ -45,6 +45,8 @@ mod patron_reads;
 mod polls;
 mod postgres;
 mod private;
+#[macro_use]
+mod request_list_sql;
 mod request_list;
 mod request_messages;
 mod requests;
