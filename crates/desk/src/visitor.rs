@@ -141,7 +141,7 @@ impl FromRequestParts<Desk> for Visitor {
 
     async fn from_request_parts(parts: &mut Parts, desk: &Desk) -> Result<Self, Failure> {
         let path = parts.uri.path_and_query().map_or("/", |path| path.as_str()).to_owned();
-        // A form that was sent without a session can't be sent once more by itself: the reader comes to its page.
+        // A form that was sent without a session can't be sent once more without the reader, who begins at the first page.
         let next = if parts.method == Method::GET { path.clone() } else { "/".to_owned() };
         let signed_out = || Failure::SignedOut { next: next.clone() };
         let token = cookies::read(desk, &parts.headers, cookies::SESSION).filter(|token| !token.is_empty());

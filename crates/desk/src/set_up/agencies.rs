@@ -10,7 +10,9 @@ use serde_json::{Map, Value, json};
 
 use crate::failure::Failure;
 use crate::form::Form;
-use crate::forms::{Action, Cell, Choice, Control, Done, FormPage, Input, Note, TablePage, refusal, show_refused};
+use crate::forms::{
+    Action, Cell, Choice, Control, Done, FormPage, Input, TablePage, show_faults, show_refused_change, show_refused_new,
+};
 use crate::frame::Frame;
 use crate::page::{Page, show};
 use crate::query::encoded;
@@ -324,20 +326,11 @@ async fn save(Path(code): Path<String>, Form { visitor, fields }: Form) -> Page 
     page.take(&fields);
     let body = body(&mut page, &rules);
     if page.has_faults() {
-        page.note = Some(Note::bad(page.frame.texts.say("fault-in-fields")));
-        return show_refused(&page, 422);
+        return show_faults(page);
     }
     match visitor.api.send::<Value>(Method::PUT, &api_path(&code), Some(&body), Some(&page.tag)).await {
         Ok(_) => Ok(Redirect::to(&format!("/agencies/{}?done=saved", encoded(&code))).into_response()),
-        Err(problem) => {
-            let problem = refusal(problem)?;
-            page.fail(&problem);
-            if problem.status == 412 {
-                page.note = Some(Note::warn(page.frame.texts.say("changed-by-other")));
-                page.tag = now;
-            }
-            show_refused(&page, problem.status)
-        }
+        Err(problem) => show_refused_change(page, problem, now),
     }
 }
 
@@ -353,19 +346,11 @@ async fn create(Form { visitor, fields }: Form) -> Page {
     page.take(&fields);
     let body = body(&mut page, &Map::new());
     if page.has_faults() {
-        page.note = Some(Note::bad(page.frame.texts.say("fault-in-fields")));
-        return show_refused(&page, 422);
+        return show_faults(page);
     }
     match visitor.api.put_new::<Value>(&api_path(fields.text("code")), &body).await {
         Ok(_) => Ok(Redirect::to("/agencies?done=added").into_response()),
-        Err(problem) => {
-            let problem = refusal(problem)?;
-            page.fail(&problem);
-            if problem.status == 412 {
-                page.note = Some(Note::bad(page.frame.texts.say("code-taken")));
-            }
-            show_refused(&page, problem.status)
-        }
+        Err(problem) => show_refused_new(page, problem),
     }
 }
 

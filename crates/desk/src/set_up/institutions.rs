@@ -11,7 +11,8 @@ use serde_json::{Map, Value, json};
 use crate::failure::Failure;
 use crate::form::{Fields, Form};
 use crate::forms::{
-    Action, Cell, Check, Choice, Control, Done, FormPage, Input, Note, TablePage, refusal, show_refused,
+    Action, Cell, Check, Choice, Control, Done, FormPage, Input, Note, TablePage, refusal, show_faults, show_refused,
+    show_refused_new,
 };
 use crate::frame::Frame;
 use crate::page::{Page, show};
@@ -258,8 +259,7 @@ async fn save(State(desk): State<Desk>, Path(code): Path<String>, Form { visitor
     page.take(&fields);
     let body = body(&mut page, &stored.value.settings, &stored.value.kind, &fields);
     if page.has_faults() {
-        page.note = Some(Note::bad(page.frame.texts.say("fault-in-fields")));
-        return show_refused(&page, 422);
+        return show_faults(page);
     }
     match visitor.api.send::<Value>(Method::PUT, &path, Some(&body), Some(&page.tag)).await {
         Ok(_) => {
@@ -338,19 +338,11 @@ async fn create(Form { visitor, fields }: Form) -> Page {
     let body = body(&mut page, &Map::new(), fields.text("kind"), &fields);
     let code = fields.text("code").to_owned();
     if page.has_faults() {
-        page.note = Some(Note::bad(page.frame.texts.say("fault-in-fields")));
-        return show_refused(&page, 422);
+        return show_faults(page);
     }
     match visitor.api.put_new::<Value>(&api_path(&code), &body).await {
         Ok(_) => Ok(Redirect::to(&format!("/institutions/{}?done=added", encoded(&code))).into_response()),
-        Err(problem) => {
-            let problem = refusal(problem)?;
-            page.fail(&problem);
-            if problem.status == 412 {
-                page.note = Some(Note::bad(page.frame.texts.say("code-taken")));
-            }
-            show_refused(&page, problem.status)
-        }
+        Err(problem) => show_refused_new(page, problem),
     }
 }
 
