@@ -344,6 +344,7 @@ mod tests {
         for _ in 0..50 {
             assert!(limiter.turn(Priority::Circulation).await <= Duration::from_millis(12));
         }
+        // Virtual time, as in all these tests: the runtime is paused, so nothing waits.
         tokio::time::sleep(Duration::from_secs(14)).await;
         let left = |set: &mut tokio::task::JoinSet<Duration>| std::iter::from_fn(|| set.try_join_next()).count();
         let (questions, polls) = (left(&mut questions), left(&mut polls));
