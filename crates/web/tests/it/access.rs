@@ -622,3 +622,33 @@ async fn action_is_undone_only_by_whoever_made_it_or_the_consortium_admin() {
     }
     assert_ne!(post(&staff, id, "undo", json!({})).await.status, 403);
 }
+
+#[tokio::test]
+async fn staff_place_for_another_librarys_patron_only_at_their_own_desk_and_with_their_own_copy() {
+    let world = World::start().await;
+    let place = async |role: Role, expedited: bool, pickup: &str, lender: &str| {
+        let copy = json!({"institution": lender, "barcode": format!("31999{}", world.number())});
+        let body = json!({
+            "agency": "BORROW", "patron": PATRON, "pickup_location": pickup, "copies": [copy], "expedited": expedited,
+        });
+        let url = format!("{}/api/v1/requests?wait=0", world.hub.base);
+        world.hub.send(world.hub.http.post(url).bearer_auth(key_of(role, "LEND")).json(&body)).await
+    };
+    let placed = place(Role::LibraryStaff, true, "LEND-DESK", "01LEND").await;
+    assert_eq!(placed.status, 201, "{}", placed.text);
+    assert!(!placed.text.contains(PATRON), "{}", placed.text);
+    for (role, expedited, pickup) in [
+        (Role::LibraryStaff, false, "LEND-DESK"),
+        (Role::LibraryStaff, true, "BORROW-DESK"),
+        (Role::Discovery, true, "LEND-DESK"),
+    ] {
+        let refused = place(role, expedited, pickup, "01LEND").await;
+        assert_eq!(
+            refused.body["errors"][0]["code"], "UNKNOWN_AGENCY",
+            "{role} {expedited} {pickup}: {}",
+            refused.text
+        );
+    }
+    let foreign_copy = place(Role::LibraryStaff, true, "LEND-DESK", "01PICK").await;
+    assert_eq!(foreign_copy.body["errors"][0]["code"], "PICKUP_NOT_AT_LENDER", "{}", foreign_copy.text);
+}
