@@ -59,6 +59,8 @@ struct Answer {
     /// What to write or file under, with the name of it.
     large: Option<(String, String)>,
     request: Option<(String, String)>,
+    /// The slip that goes with the item: its kind, and the words of the button.
+    slip: Option<(&'static str, String)>,
     barcode: String,
 }
 
@@ -92,6 +94,7 @@ async fn ask(visitor: &Visitor, barcode: &str) -> Result<Answer, Failure> {
             why: problem.errors.first().map_or(problem.detail, |fault| fault.message.clone()),
             large: None,
             request: None,
+            slip: None,
             barcode: barcode.to_owned(),
         }),
         Err(problem) => Err(problem.into()),
@@ -128,6 +131,11 @@ fn answer(visitor: &Visitor, scan: Scan, barcode: &str) -> Answer {
         (_, "check_in") => texts.say("scan-order-check-in"),
         _ => texts.say("scan-order-nothing"),
     };
+    let slip = match scan.act.as_str() {
+        "ship" | "send_on" => Some(("transit", texts.say("print-transit"))),
+        "receive" | "keep_on_hold_shelf" => Some(("band", texts.say("print-band"))),
+        _ => None,
+    };
     let code = pickup_code.filter(|_| matches!(scan.act.as_str(), "receive" | "keep_on_hold_shelf"));
     let route = route_code.filter(|_| matches!(scan.act.as_str(), "ship" | "send_on"));
     let large = code.map(|code| (texts.say("fact-pickup-code"), code));
@@ -142,6 +150,7 @@ fn answer(visitor: &Visitor, scan: Scan, barcode: &str) -> Answer {
         why: [Some(why), until].into_iter().flatten().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" "),
         large,
         request: scan.request.map(|request| (short_id(&request.id), request.id)),
+        slip,
         barcode: barcode.to_owned(),
     }
 }

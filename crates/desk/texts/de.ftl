@@ -424,6 +424,7 @@ scan-help = Scannen, oder tippen und Enter drücken. Das Feld ist sofort für da
 scan-in-alma = Consort ändert hier nichts. Scannen Sie das Exemplar auch in Alma; Consort bemerkt es.
 sound = Ton
 print-band = Banderole drucken
+print-transit = Versandzettel drucken
 route = Route
 scan-until = Bis { $day }.
 scan-order-unreadable = Das ist kein Barcode.

@@ -424,6 +424,7 @@ scan-help = Scan, or type and press Enter. The box is ready for the next item at
 scan-in-alma = Consort changes nothing here. Scan the item in Alma too; Consort notices it.
 sound = Sound
 print-band = Print bookband
+print-transit = Print transit slip
 route = Route
 scan-until = Until { $day }.
 scan-order-unreadable = This is no barcode.
